@@ -1,0 +1,234 @@
+/** A whole role change: look, check, lock, phases, report. Switchover, failover and drill are built from it. */
+
+import { askByName } from "./consent.ts";
+import { openDns } from "./dns.ts";
+import { describe } from "./dns-look.ts";
+import { StepError } from "./errors.ts";
+import { FAILOVER } from "./failover.ts";
+import { readFence, unfence } from "./fencing.ts";
+import { isUnfinished, type Journal, newJournal } from "./journal.ts";
+import { withLocks } from "./lease.ts";
+import * as output from "./output.ts";
+import { type Member, readMember, readPair, showPair } from "./pair.ts";
+import { deployedRelease } from "./promotion.ts";
+import { type Report, reportOf, writeReport } from "./report.ts";
+import { finish, type Phase, type RoleChange, type RoleSettings, runPhases, save } from "./role-change.ts";
+import { ageInWords, type Candidate, failoverFindings, showFindings, switchoverFindings } from "./role-checks.ts";
+import type { State } from "./state.ts";
+import { SWITCHOVER } from "./switchover.ts";
+import { Tctl } from "./tctl.ts";
+
+/** Which role change is wanted. */
+export interface Wanted {
+  kind: Journal["kind"];
+  /** The instance that is to become the active. */
+  to: string;
+  dryRun: boolean;
+  /** The command that goes on after a failure. */
+  again: string;
+}
+
+const PHASES: Readonly<Record<Journal["kind"], readonly Phase[]>> = { switchover: SWITCHOVER, failover: FAILOVER };
+
+/**
+ * Carries a role change out, or goes on with one that was begun.
+ * @returns the report, or undefined when there was nothing to do or it was a dry run
+ * @throws StepError with exit code 1 when nothing was changed, with 4 when it is begun but not finished
+ */
+export async function changeRoles(settings: RoleSettings, state: State, wanted: Wanted): Promise<Report | undefined> {
+  const members = await readPair(settings, state);
+  const to = memberNamed(members, wanted.to);
+  if (isAlreadyDone(to, members)) return sayAlready(to, members);
+  const from = oldActiveOf(members, to, wanted);
+  const dns = await openDns(settings);
+  const tctl = new Tctl(settings, state);
+  const float = await floatInWords(settings, dns.authority);
+  showPair("before:", members, float);
+  const candidate: Candidate = { settings, state, members, from, to, authority: dns.authority };
+  const resumed = resumable(to, wanted);
+  if (resumed) sayResumed(resumed);
+  else {
+    const planned = wanted.kind === "switchover";
+    showFindings(await (planned ? switchoverFindings(candidate, { tctl }) : failoverFindings(candidate)), wanted.again);
+  }
+  const others = members.filter((member) => member !== from && member !== to && member.role === "standby");
+  const base = { settings, state, dns, tctl, from, to, others };
+  if (wanted.dryRun) return showPlan(base, wanted, resumed);
+  if (wanted.kind === "failover" && !resumed?.pointOfNoReturnPassed) await agreeToLoss(base, settings);
+  const locked = from.unreachable ? [to.cluster] : [to.cluster, from.cluster];
+  return withLocks(locked, { what: wanted.again, force: settings.FORCE_UNLOCK }, async (assertHeld) => {
+    await refuseIfOvertaken(to, resumed);
+    const change = await begin({ ...base, assertHeld }, wanted, resumed);
+    await runPhases(change, PHASES[wanted.kind], wanted.again);
+    await finish(change, "done");
+    return conclude(change, members);
+  });
+}
+
+function memberNamed(members: readonly Member[], name: string): Member {
+  const member = members.find((one) => one.name === name);
+  if (member) return member;
+  throw new StepError(`${name} has no kube context in the settings`, { next: `set ${name.toUpperCase()}_CONTEXT` });
+}
+
+/** `to` is the active already, no other one is, and nothing is left to finish. */
+function isAlreadyDone(to: Member, members: readonly Member[]): boolean {
+  const isActive = to.role === "active" || to.role === "single";
+  const isAlone = members.every((one) => one === to || one.role === "standby" || one.role === "none");
+  return isActive && isAlone && !isUnfinished(to.journal);
+}
+
+function sayAlready(to: Member, members: readonly Member[]): undefined {
+  output.already(`${to.name} is the active already`);
+  const away = members.filter((one) => one.unreachable && one !== to).map((one) => one.name);
+  if (away.length > 0) output.warn(`${away.join(", ")} can't be reached; when it is back: make rejoin MP=${away[0]}`);
+}
+
+/** The old active: as the journal has it, else the one that is active, else the one that the standby follows. */
+function oldActiveOf(members: readonly Member[], to: Member, wanted: Wanted): Member {
+  const named = isUnfinished(to.journal) ? to.journal.from : undefined;
+  const byJournal = members.find((one) => one.name === named);
+  const active = members.find((one) => one !== to && (one.role === "active" || one.role === "single"));
+  const followed = members.find((one) => one !== to && one.dns === to.follows);
+  const found = byJournal ?? active ?? followed;
+  if (found) return found;
+  const why = to.unreachable
+    ? `${to.name} can't be reached: ${to.unreachable}`
+    : `${to.name} is no standby of any instance`;
+  throw new StepError(`${wanted.again}: nothing was changed: ${why}`, { next: "make status" });
+}
+
+/**
+ * The journal to go on with. A failover takes over from a switchover whose old active died: past the promotion it goes on
+ * with the very same phases, before it it begins anew.
+ */
+function resumable(to: Member, wanted: Wanted): Journal | undefined {
+  const { journal } = to;
+  if (!isUnfinished(journal)) return undefined;
+  if (journal.kind === wanted.kind) return journal;
+  if (wanted.kind === "failover") return journal.pointOfNoReturnPassed ? { ...journal, kind: "failover" } : undefined;
+  throw new StepError(`a ${journal.kind} to ${to.name} is begun but not finished (phase ${journal.phase})`, {
+    next: `make ${journal.kind} TO=${to.name}`,
+    exitCode: 4,
+  });
+}
+
+function sayResumed(journal: Journal): void {
+  const where = journal.pointOfNoReturnPassed ? "past" : "before";
+  output.note(
+    `going on with the ${journal.kind} of ${journal.startedAt}: it stopped in phase ${journal.phase}, ${where} the point of no return`,
+  );
+}
+
+async function floatInWords(
+  settings: RoleSettings,
+  looker: { look(name: string): ReturnType<Candidate["authority"]["look"]> },
+): Promise<string> {
+  return `${settings.MP_FLOAT_DNS}: ${describe(await looker.look(settings.MP_FLOAT_DNS))}`;
+}
+
+function showPlan(
+  base: Pick<RoleChange, "settings" | "from" | "to" | "others">,
+  wanted: Wanted,
+  resumed: Journal | undefined,
+): undefined {
+  output.result("plan:");
+  PHASES[wanted.kind].forEach((phase, i) => {
+    const isDone = resumed?.phases.some(({ name }) => name === phase.name);
+    output.result(`  ${i + 1}. ${phase.name}: ${isDone ? "done by an earlier run" : phase.plan(base)}`);
+  });
+}
+
+/** What will be lost, and the consent to it by name. */
+async function agreeToLoss({ from, to }: Pick<RoleChange, "from" | "to">, settings: RoleSettings): Promise<void> {
+  const lsn = to.database?.lsn ?? "nothing";
+  output.warn(`${to.name} has replayed up to ${lsn}${ageInWords(to)}`);
+  output.warn(`whatever ${from.name} wrote and ${to.name} did not receive is lost for good`);
+  const risk = `changes that ${to.name} has not received are lost`;
+  await askByName({ variable: "ALLOW_DATA_LOSS", given: settings.ALLOW_DATA_LOSS, name: to.name, risk, exitCode: 1 });
+}
+
+/** Between our look and our lock somebody else may have begun, or finished. */
+async function refuseIfOvertaken(to: Member, resumed: Journal | undefined): Promise<void> {
+  const now = await readMember(to, to.cluster);
+  const isSame =
+    now.journal?.id === to.journal?.id && now.role === to.role && now.journal?.finishedAt === to.journal?.finishedAt;
+  if (isSame || (resumed && now.journal?.id === resumed.id && isUnfinished(now.journal))) return;
+  throw new StepError(`${to.name} was changed by somebody else meanwhile: it is ${now.role} now`, {
+    next: "make status",
+  });
+}
+
+async function begin(
+  base: Omit<RoleChange, "journal" | "prepared">,
+  wanted: Wanted,
+  resumed: Journal | undefined,
+): Promise<RoleChange> {
+  const { from, to, settings, state } = base;
+  const [{ release, chart }, fence] = await Promise.all([
+    deployedRelease(to.cluster, settings, state),
+    from.unreachable ? undefined : readFence(from.cluster),
+  ]);
+  const journal = resumed ?? newJournal(wanted.kind, from.name, to.name);
+  if (!resumed) {
+    // What a switchover that stopped halfway had noted of the old active still holds.
+    if (isUnfinished(to.journal)) Object.assign(journal, { replicas: to.journal.replicas, lsn: to.journal.lsn });
+    else journal.replicas = servingReplicas(fence?.replicas ?? {});
+  }
+  const change = { ...base, prepared: { values: release.values, chart }, journal };
+  await save(change);
+  return change;
+}
+
+function servingReplicas(replicas: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(["tsb", "iam"].map((name) => [name, replicas[name] || 1]));
+}
+
+/** Shows the pair as it is now, and keeps the report. */
+async function conclude(change: RoleChange, before: readonly Member[]): Promise<Report> {
+  const { settings, state, dns, journal, from } = change;
+  const after = await readPair(settings, state);
+  showPair("after:", after, await floatInWords(settings, dns.authority));
+  const report = reportOf(journal, before, after);
+  const path = writeReport(report, state);
+  output.result(report.summary.join("\n"));
+  output.done(`report: ${path}`);
+  if (journal.unfencedOldActive)
+    output.warn(`${from.name} is not fenced; when it is back, run this first: make rejoin MP=${from.name}`);
+  else if (journal.kind === "failover")
+    output.note(`to make ${from.name} a standby again: make rejoin MP=${from.name}`);
+  return report;
+}
+
+/**
+ * Takes an unfinished role change back: the old active serves again.
+ * @throws StepError when the promotion has begun: then there is only the way forward
+ */
+export async function undoRoles(settings: RoleSettings, state: State, wanted: Wanted): Promise<void> {
+  const members = await readPair(settings, state);
+  const to = memberNamed(members, wanted.to);
+  if (to.unreachable) throw new StepError(`${to.name} can't be reached: ${to.unreachable}`);
+  const { journal } = to;
+  if (!isUnfinished(journal)) return output.already(`no role change to ${to.name} is under way: nothing to undo`);
+  const from = memberNamed(members, journal.from);
+  // What counts is what the cluster says: the journal is written a moment before the promotion.
+  if (to.role !== "standby" || to.database?.inRecovery === false)
+    throw new StepError(`${to.name} is promoted already: there is no way back, only forward`, {
+      next: `make ${journal.kind} TO=${to.name}`,
+      exitCode: 4,
+    });
+  if (from.unreachable)
+    throw new StepError(`${from.name} can't be reached, so it can't be let serve again: ${from.unreachable}`, {
+      exitCode: 4,
+    });
+  if (wanted.dryRun) return output.wouldDo(`let ${from.name} serve again: ${JSON.stringify(journal.replicas)}`);
+  await withLocks(
+    [to.cluster, from.cluster],
+    { what: `${wanted.again} UNDO=1`, force: settings.FORCE_UNLOCK },
+    async () => {
+      await unfence(from.cluster, journal.replicas, settings.INSTALL_TIMEOUT);
+      await finish({ to, journal }, "undone");
+      output.done(`undone: ${from.name} serves again, ${to.name} is its standby as before`);
+    },
+  );
+}

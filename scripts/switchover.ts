@@ -1,0 +1,42 @@
+/**
+ * Makes a standby the active while both sides are up: nothing is lost.
+ * TSB's documentation, failover; the phases are those of lib/switchover.ts.
+ * Reads who is active from the clusters and from DNS. Keeps a journal on the new active (ConfigMap
+ * tsb-active-standby-role-change) and a report in the state folder (reports/). Killed anywhere, a rerun finishes it;
+ * before the promotion UNDO=1 takes it back. Exit codes: 0 done, 1 nothing changed, 4 begun but not finished.
+ */
+import { changeRoles, undoRoles } from "../lib/change-roles.ts";
+import { step } from "../lib/step.ts";
+
+await step(
+  {
+    name: "switchover",
+    summary: "makes a standby the active, planned: both are up, nothing is lost",
+    guide: "after the guide; TSB's documentation, failover",
+    needs: ["TO", "MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
+    heeds: [
+      "UNDO",
+      "FORCE_UNLOCK",
+      "MP_PORT",
+      "MP_CHART",
+      "TSB_CHART_REPO",
+      "REPLICATION_SETTINGS",
+      "DNS_PROVIDER",
+      "DNS_TTL",
+      "DNS_RESOLVER",
+      "DNS_TIMEOUT",
+      "ADDRESS_TIMEOUT",
+      "INSTALL_TIMEOUT",
+      "ONBOARD_TIMEOUT",
+      "REPLICATION_TIMEOUT",
+      "REQUEST_TIMEOUT",
+      "STATE_DIR",
+    ],
+    tools: ["kubectl", "helm", "tctl"],
+    again: "make switchover TO=…",
+  },
+  async (settings, { state, dryRun }) => {
+    const wanted = { kind: "switchover", to: settings.TO, dryRun, again: `make switchover TO=${settings.TO}` } as const;
+    await (settings.UNDO ? undoRoles : changeRoles)(settings, state, wanted);
+  },
+);
