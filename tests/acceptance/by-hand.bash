@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Doing it as a person would who follows the guide with plain helm, kubectl and tctl, and makes a mistake.
+
+# In setup_file, after the lab: helm's own folders, a second root, and where the charts are.
+prepare_hands() {
+  export HELM_CACHE_HOME=$BATS_FILE_TMPDIR/helm/cache HELM_CONFIG_HOME=$BATS_FILE_TMPDIR/helm/config
+  export HELM_DATA_HOME=$BATS_FILE_TMPDIR/helm/data HANDS=$BATS_FILE_TMPDIR
+  local file name
+  for file in "$STATE_DIR"/charts/*/{managementplane,controlplane,cert-manager}-*.tgz; do
+    name=${file##*/}
+    ln -sf "$file" "$HANDS/${name%%-[v0-9]*}.tgz"
+  done
+  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=another root" -keyout "$HANDS/other-ca.key" \
+    -out "$HANDS/other-ca.crt" 2>/dev/null
+}
+
+# management_plane INSTANCE [HELM ARGUMENT…]: helm upgrade with the values as installed, and what the test gets wrong.
+management_plane() {
+  helm upgrade mp "$HANDS/managementplane.tgz" -n tsb --kube-context "$1" -f "$STATE_DIR/$1/values.yaml" "${@:2}"
+}
+
+control_plane() {
+  helm upgrade cp "$HANDS/controlplane.tgz" -n istio-system --kube-context cp1 -f "$STATE_DIR/cp1/values.yaml" "$@"
+}
+
+# certificate FILE NAMES [CA]: a certificate and its key as $HANDS/FILE.{crt,key}; CA is a path without its ending.
+certificate() {
+  local file=$HANDS/$1 names=DNS:${2// /,DNS:} ca=${3:-$STATE_DIR/ca/ca}
+  openssl req -new -newkey rsa:2048 -nodes -subj "/CN=${2%% *}" -keyout "$file.key" -out "$file.csr" 2>/dev/null
+  openssl x509 -req -in "$file.csr" -CA "$ca.crt" -CAkey "$ca.key" -days 30 -out "$file.crt" 2>/dev/null \
+    -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\nkeyUsage=digitalSignature,keyEncipherment\n' "$names")
+}
+
+# jwk: another private key in the form that tctl prints, on standard output.
+jwk() {
+  node -e '
+    const { generateKeyPairSync } = require("node:crypto");
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    console.log(JSON.stringify({ ...privateKey.export({ format: "jwk" }), kid: "another", alg: "RS256", use: "sig" }));'
+}
+
+# as_admin COMMAND…: with the login that active-login left.
+as_admin() { TCTL_CONFIG=$STATE_DIR/tctl/config.yaml "$@"; }
+
+# Everything as it was installed.
+mend_pair() {
+  local name
+  for name in "$@"; do management_plane "$name" >/dev/null; done
+  eventually 30 pair_is_whole
+}

@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# The unplanned role change: the active is dead. And the lock, which keeps a second run away.
+# bats sets output, lines and stderr.
+# shellcheck disable=SC2154,SC2030,SC2031
+
+load helper
+load roles
+
+setup_file() { role_lab; }
+setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
+
+# back: the dead one is revived, and becomes the standby.
+back() {
+  lab control revive "$1"
+  eventually 30 on "$1" get namespace tsb
+  MP=$1 CONFIRM=$1 step rejoin
+}
+
+@test "failover: refused without consent by the right name, with nothing changed" {
+  lab control kill "$FROM"
+  run -1 --separate-stderr changes_nothing step failover
+  says "elsewhere: ALLOW_DATA_LOSS=$TO"
+  says "whatever $FROM wrote and $TO did not receive is lost for good"
+  ALLOW_DATA_LOSS=$FROM run -1 --separate-stderr changes_nothing step failover
+  says "ALLOW_DATA_LOSS names $FROM, not $TO"
+  run -1 --separate-stderr step switchover
+  says "make failover TO=$TO"
+  lab control revive "$FROM"
+  eventually 60 one_is_streaming
+}
+
+one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")" streaming; }
+
+@test "failover: refused when the standby is none, was never synchronised, or has no key; nothing is changed" {
+  export ALLOW_DATA_LOSS=$TO
+  local kept=$BATS_TEST_TMPDIR/secret.json
+  TO=$FROM ALLOW_DATA_LOSS=$FROM run -0 --separate-stderr changes_nothing step failover
+  says "$FROM is the active already"
+  on "$TO" get secret iam-signing-key -n tsb -o json >"$kept"
+  on "$TO" delete secret iam-signing-key -n tsb
+  run -1 --separate-stderr changes_nothing step failover
+  on "$TO" create -f "$kept"
+  says "clients and control planes would be turned away"
+  # The operator would bring its Postgres back.
+  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=0
+  eventually 20 none_running "$TO" name=tsb-operator
+  on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=0
+  eventually 20 none_running "$TO" app=tsb-postgres
+  run -1 --separate-stderr changes_nothing step failover
+  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
+  on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=1
+  says "$TO was never synchronised"
+  eventually 60 one_is_streaming
+}
+
+none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.phase=Running -o name)" ""; }
+
+@test "failover: the active is killed under a writer; what is lost is said; an old active that comes back is known" {
+  writing
+  sleep 2
+  lab control kill "$FROM"
+  ALLOW_DATA_LOSS=$TO run -0 --separate-stderr timed "failover $FROM -> $TO" step failover
+  written
+  show "writer: $WRITTEN" "acknowledged and lost: $(lost "$TO" | wc -l), $(phases)"
+  says "$FROM is NOT fenced"
+  says "when it comes back, run this first: make rejoin MP=$FROM"
+  is "$(active) $(role "$TO") $(journal "$TO" unfencedOldActive)" "$TO active true"
+  step active-login
+  back "$FROM"
+  is "$(journal "$TO" unfencedOldActive)" false
+  one_pair "$TO"
+}
+
+@test "failover: started twice at once, one is refused and told who holds the lock" {
+  local first=0 second=0
+  lab control kill "$FROM"
+  ALLOW_DATA_LOSS=$TO step failover >"$BATS_TEST_TMPDIR/one" 2>&1 3>&- &
+  local one=$!
+  ALLOW_DATA_LOSS=$TO step failover >"$BATS_TEST_TMPDIR/two" 2>&1 3>&- || second=$?
+  wait $one || first=$?
+  is "$(printf '%s\n' $first $second | sort | tr '\n' ' ')" "0 1 "
+  has "$(cat "$BATS_TEST_TMPDIR/one" "$BATS_TEST_TMPDIR/two")" "holds the lock on $TO since"
+  is "$(active) $(role "$TO")" "$TO active"
+  back "$FROM"
+}
+
+@test "failover: killed halfway, a second run finishes it" {
+  local phase phases="promote"
+  [ -z "${EVERY_MOMENT:-}" ] || phases="fence drain promote front-envoy dns login control-planes workloads loss followers fence-again"
+  for phase in $phases; do
+    FROM=$(other "$TO")
+    export ALLOW_DATA_LOSS=$TO
+    lab control kill "$FROM"
+    killed_after "$phase" failover
+    timed "killed after $phase: finished" step failover >"$BATS_TEST_TMPDIR/rerun" 2>&1 || { cat "$BATS_TEST_TMPDIR/rerun" && return 1; }
+    is "$(active) $(role "$TO")" "$TO active"
+    back "$FROM"
+    one_pair "$TO"
+    TO=$FROM
+  done
+}
+
+@test "failover: the active dies in the middle of a switchover" {
+  local phase phases="promote"
+  [ -z "${EVERY_MOMENT:-}" ] || phases="fence drain promote front-envoy dns login control-planes workloads loss followers"
+  for phase in $phases; do
+    FROM=$(other "$TO")
+    export ALLOW_DATA_LOSS=$TO
+    begin switchover
+    said_to_be_done "$phase"
+    lab control kill "$FROM"
+    wait "$BEGUN" || true
+    timed "died after $phase: failed over" step failover >"$BATS_TEST_TMPDIR/rerun" 2>&1 || { cat "$BATS_TEST_TMPDIR/rerun" && return 1; }
+    is "$(active) $(role "$TO")" "$TO active"
+    back "$FROM"
+    one_pair "$TO"
+    TO=$FROM
+  done
+}
+
+@test "lock: a live holder is respected and can be overridden, a dead one is forgotten" {
+  hold "somebody@elsewhere/1"
+  run -1 --separate-stderr step switchover
+  says "somebody@elsewhere/1 holds the lock on $TO since"
+  says "FORCE_UNLOCK=1"
+  # A process of this machine that has ended need not be waited for.
+  hold "$(id -un)@$(uname -n)/999999999"
+  run -0 --separate-stderr step switchover
+  lacks "$stderr" "holds the lock"
+  TO=$FROM
+  hold "somebody@elsewhere/1"
+  FORCE_UNLOCK=1 run -0 --separate-stderr step switchover
+  says "is taken from somebody@elsewhere/1"
+}
+
+# hold HOLDER: somebody took the lock on TO a moment ago.
+hold() {
+  on "$TO" patch lease tsb-active-standby -n tsb --type merge \
+    -p "{\"spec\":{\"holderIdentity\":\"$1\",\"renewTime\":\"$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)\",\"acquireTime\":\"$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)\"}}"
+}

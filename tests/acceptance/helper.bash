@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# For tests on the rehearsal lab: the real targets, run through make, and looked at with kubectl, psql, dig, openssl.
+#
+# A file asks in setup_file for the lab that it needs:
+#
+#   setup_file() { installed_lab; }      the lab that all files share, the whole guide carried out on it. A test may
+#                                        break something there if it mends it in teardown. Not for role changes.
+#   setup_file() { own_lab; }            a new lab of three clusters for this file alone, nothing installed
+#   setup_file() { own_lab mp1 mp2; }    the same with these clusters
+#   teardown_file() { end_own_lab; }     at once rather than at the end of the suite: each lab takes 1.5 GiB
+#
+# and in setup: `setup() { in_lab; }`. Afterwards all variables of `make -s lab-env` are set, kubectl, helm, tctl and
+# psql are on PATH, and the working folder is the checkout. With ACCEPTANCE_LAB=/tmp/tsb-mine the shared lab is kept.
+#
+#   run -0 --separate-stderr target active-dns         make active-dns; make turns every failure into its own 2
+#   run -1 --separate-stderr step active-dns --verbose  the script itself, for its own exit code
+#   on mp1 get pods -n tsb                             kubectl, bound to a context
+#   sql mp2 "select 1"                                 psql in the Postgres pod of an instance
+#   changes_nothing target active                      fails when a mutating request reached any API server
+#   mark=$(audit mark); …; audit since "$mark"         the same, to look at
+#   eventually 20 condition_function ARGUMENT…         looks until it holds; fails after 20 seconds, with its last words
+#   own_state                                          this test alone gets a copy of the state folder as STATE_DIR
+#   timed "active, first run" COMMAND…                 runs it, and prints its seconds with the results
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+source "$ROOT/tests/assertions.bash"
+
+# lab NAME ARGUMENT…: tests/lab/NAME.ts
+lab() { node --import tsx "$ROOT/tests/lab/$1.ts" "${@:2}"; }
+
+# Brings the lab in LAB_DIR up, and sets all that is needed to work with it.
+start_lab() {
+  cd "$ROOT" || return
+  export LAB_DIR=$1
+  echo "$LAB_DIR" >>"$LABS"
+  lab up >"$BATS_FILE_TMPDIR/lab-up.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/lab-up.log" && return 1; }
+  local settings
+  settings=$(lab env) || return
+  eval "$settings"
+}
+
+installed_lab() {
+  start_lab "$SUITE_LAB" || return
+  export FIRST_RUN=$LAB_DIR/first-run
+  pair_is_whole >/dev/null 2>&1 || install_pair
+}
+
+# The guide, as a person would carry it out; what it printed is kept in FIRST_RUN.
+install_pair() {
+  local name
+  mkdir -p "$FIRST_RUN"
+  for name in active onboard standby; do
+    timed "make $name" target "$name" >"$FIRST_RUN/$name.out" 2>"$FIRST_RUN/$name.err" || {
+      cat "$FIRST_RUN/$name.out" "$FIRST_RUN/$name.err"
+      return 1
+    }
+  done
+}
+
+# Active, standby and control plane are there and content.
+pair_is_whole() {
+  is "$(condition mp1)" "True Active" && is "$(condition mp2)" "True Standby" && is "$(condition cp1)" "True Connected"
+}
+
+own_lab() {
+  local dir
+  dir=$(mktemp -u /tmp/tsb-own-XXXXXX)
+  LAB_CLUSTERS="${*:-mp1 mp2 cp1}" start_lab "$dir"
+}
+
+end_own_lab() {
+  [ "$LAB_DIR" = "$SUITE_LAB" ] || lab down
+}
+
+in_lab() { cd "$ROOT" || return; }
+
+target() { make -s --no-print-directory -C "$ROOT" "$@"; }
+
+step() { node --import tsx "$ROOT/scripts/$1.ts" "${@:2}"; }
+
+on() { kubectl --context "$1" --request-timeout 10s "${@:2}"; }
+
+# condition CLUSTER: "True Active", "False InvalidCertificate": what the operator says of its resource.
+condition() {
+  local kind=managementplane namespace=tsb
+  [[ $1 == mp* ]] || { kind=controlplane namespace=istio-system; }
+  on "$1" get "$kind" "$kind" -n "$namespace" \
+    -o jsonpath='{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}'
+}
+
+# complaint CLUSTER: the operator's words in the same condition.
+complaint() {
+  local kind=managementplane namespace=tsb
+  [[ $1 == mp* ]] || { kind=controlplane namespace=istio-system; }
+  on "$1" get "$kind" "$kind" -n "$namespace" -o jsonpath='{.status.conditions[?(@.type=="Ready")].message}'
+}
+
+# complains CLUSTER TEXT: the operator's words have it.
+complains() { has "$(complaint "$1")" "$2"; }
+
+# sql INSTANCE STATEMENT [DATABASE]
+sql() {
+  on "$1" exec -n tsb tsb-postgres-1-0 -- psql -X -A -t -v ON_ERROR_STOP=1 -U postgres -d "${3:-postgres}" -c "$2"
+}
+
+audit() { lab audit "$@"; }
+
+changes_nothing() {
+  local mark seen status=0
+  mark=$(audit mark)
+  "$@" || status=$?
+  seen=$(audit since "$mark")
+  is "${seen%%$'\n'*}" "0 mutating requests" || { echo "$seen" && return 1; }
+  return $status
+}
+
+eventually() {
+  local deadline=$((SECONDS + $1)) words
+  shift
+  until words=$("$@" 2>&1); do
+    if ((SECONDS >= deadline)); then
+      printf 'not in time: %s\nlast seen:\n%s\n' "$*" "$words"
+      return 1
+    fi
+    sleep 0.2
+  done
+}
+
+own_state() {
+  cp -a "$STATE_DIR" "$BATS_TEST_TMPDIR/state"
+  export STATE_DIR=$BATS_TEST_TMPDIR/state
+}
+
+# timed WHAT COMMAND…
+timed() {
+  local what=$1 began=$EPOCHREALTIME status=0
+  shift
+  "$@" || status=$?
+  printf '# %s: %d.%d s\n' "$what" $(((${EPOCHREALTIME/./} - ${began/./}) / 1000000)) $(((${EPOCHREALTIME/./} - ${began/./}) / 100000 % 10)) >&3
+  return $status
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# An old active that came back, with data that its successor never had.
+# bats sets output, lines and stderr.
+# shellcheck disable=SC2154,SC2030,SC2031
+
+load helper
+load roles
+
+setup_file() { role_lab; }
+setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
+
+# diverged: the active dies, its standby takes over, it comes back as a second active and is written to.
+diverged() {
+  lab control kill "$FROM"
+  ALLOW_DATA_LOSS=$TO step failover
+  lab control revive "$FROM"
+  eventually 30 sql "$FROM" "create table only_here (word text); insert into only_here values ('diverged-$1')"
+}
+
+@test "rejoin: refused for the instance that serves, and when nobody else is active; nothing is changed" {
+  MP=$FROM run -1 --separate-stderr changes_nothing step rejoin
+  says "no other instance is active: $FROM has nobody to follow"
+  MP=$TO run -0 --separate-stderr changes_nothing step rejoin
+  says "$TO is a standby of $FROM already"
+  lab control kill "$TO"
+  MP=$TO run -1 --separate-stderr changes_nothing step rejoin
+  says "$TO can't be reached"
+  lab control revive "$TO"
+  eventually 60 one_pair_again "$FROM"
+}
+
+one_pair_again() { is "$(sql "$(other "$1")" "select status from pg_stat_wal_receiver")" streaming; }
+
+@test "rejoin: fences, keeps the diverged data aside, asks by name, deletes the database's claims only, and streams" {
+  local dump
+  diverged once
+  is "$(roles)" "active active"
+  on "$FROM" create -f - <<END
+{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"somebody-elses","namespace":"tsb","labels":{"app":"tsb-postgres"}},
+ "spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}
+END
+  MP=$TO run -1 --separate-stderr changes_nothing step rejoin
+  says "$MP_FLOAT_DNS leads to $TO: clients use it as the active"
+  MP=$FROM run -4 --separate-stderr step rejoin
+  says "elsewhere: CONFIRM=$FROM"
+  says "bytes of log beyond that point, which $TO never had"
+  is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.items[*].spec.replicas}')" "0 0"
+  dump=$(find "$STATE_DIR/rejoin" -name "$FROM-*.sql" | sort | tail -1)
+  has "$(cat "$dump")" "diverged-once"
+  is "$(stat -c %a "$dump")" 600
+  MP=$FROM CONFIRM=$FROM run -0 --separate-stderr timed "rejoin of $FROM" step rejoin
+  says "claims that go: postgres-db-tsb-postgres-1-0; nothing else"
+  on "$FROM" delete pvc somebody-elses -n tsb --wait=false
+  run ! sql "$FROM" "table only_here"
+  one_pair "$TO"
+}
+
+@test "rejoin: killed after the claims were given up, a second run finishes it" {
+  diverged twice
+  MP=$FROM CONFIRM=$FROM begin rejoin
+  eventually 120 agreed "$TO"
+  kill -KILL -- "-$BEGUN"
+  wait "$BEGUN" || true
+  MP=$FROM run -0 --separate-stderr step rejoin
+  one_pair "$TO"
+  MP=$FROM run -0 --separate-stderr changes_nothing step rejoin
+}
+
+agreed() { on "$1" get configmap tsb-active-standby-rejoin -n tsb -o jsonpath='{.data.journal}' | grep -v finishedAt | grep -q agreedAt; }

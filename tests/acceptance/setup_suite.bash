@@ -1,0 +1,27 @@
+# shellcheck shell=bash
+# Run by bats once around all files. No lab is brought up here, but by the first file that asks for one (helper.bash);
+# whatever was brought up goes in the end, however the tests ended.
+#
+#   ACCEPTANCE_LAB=/tmp/tsb-mine   use this lab, and keep it: the next run begins with what is installed there
+
+setup_suite() {
+  # Neither the settings of whoever runs the tests, nor those of the make that called us, mix in.
+  local root=$BATS_TEST_DIRNAME/../.. name
+  for name in $(grep -oE '^(# )?[A-Z][A-Z0-9_]*=' "$root/env.example" | tr -d '#= ') LAB_CLUSTERS DRY_RUN; do
+    unset "$name"
+  done
+  unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL TCTL_CONFIG TCTL_PROFILE NO_COLOR
+  export LAB_PACE=${LAB_PACE:-0.2}
+  # Not below bats' own folder: sockets need short names, and PostgreSQL's user must reach the folder.
+  SUITE_LAB=${ACCEPTANCE_LAB:-$(mktemp -u /tmp/tsb-suite-XXXXXX)}
+  LABS=$BATS_SUITE_TMPDIR/labs
+  export SUITE_LAB LABS
+  : >"$LABS"
+}
+
+teardown_suite() {
+  local dir
+  while read -r dir; do
+    [ "$dir" = "${ACCEPTANCE_LAB:-}" ] || LAB_DIR=$dir node --import tsx "$BATS_TEST_DIRNAME/../lab/down.ts"
+  done < <(sort -u "$LABS")
+}

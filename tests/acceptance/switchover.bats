@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# The planned role change.
+# bats sets output, lines and stderr.
+# shellcheck disable=SC2154,SC2030,SC2031
+
+load helper
+load roles
+
+setup_file() { role_lab; }
+setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
+
+@test "switchover: a dry run gathers the facts, prints the plan with its unknowns, and changes nothing" {
+  DRY_RUN=1 run -0 --separate-stderr changes_nothing step switchover
+  has "$output" "wait for the front envoy's address on $TO: <not known before>"
+  says "Postgres on $TO streams"
+  is "$(active)" "$FROM"
+}
+
+@test "switchover: under a writer no acknowledged write is lost, and the name is never without a record" {
+  writing
+  run -0 --separate-stderr timed "switchover $FROM -> $TO" step switchover
+  written
+  show "writer every 20 ms: $WRITTEN" "$(report rtoSeconds) s until the first login" "$(phases)"
+  is "$(lost "$TO")" ""
+  has "$WRITTEN" " 0 without a record"
+  has "$output" "RPO: 0, nothing lost"
+  one_pair "$TO"
+  is "$(stat -c %a "$STATE_DIR"/reports/*.html | sort -u)" 600
+}
+
+@test "switchover: a second run changes nothing" {
+  TO=$FROM run -0 --separate-stderr changes_nothing step switchover
+  says "$FROM is the active already"
+}
+
+@test "switchover: an address that becomes a host name, and back, in one update each" {
+  local values=$BATS_TEST_TMPDIR/values.yaml name=${TO^^}_DNS
+  printf 'spec: {components: {frontEnvoy: {kubeSpec: {service: {annotations: {lab/lb-hostname: lb-%s.%s}}}}}}\n' \
+    "$TO" "$DNS_ZONE" >"$values"
+  dns_set "${!name}" A 127.0.0.9
+  ACTIVE=$FROM STANDBY=$TO MP_VALUES=$values step standby-install
+  writing
+  step switchover
+  is "$(dig_name "${!name}" CNAME)" "lb-$TO.$DNS_ZONE."
+  # And back: this instance's own name was a CNAME, and becomes an address.
+  name=${FROM^^}_DNS
+  dns_set "${!name}" CNAME "lb-$FROM.$DNS_ZONE."
+  TO=$FROM step switchover
+  written
+  show "there and back: $WRITTEN"
+  is "$(dig_name "${!name}" CNAME)" ""
+  has "$WRITTEN" " 0 without a record"
+  is "$(lost "$FROM")" ""
+  ACTIVE=$FROM STANDBY=$TO step standby-install
+}
+
+dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
+
+# dns_set NAME TYPE VALUE
+dns_set() {
+  nsupdate -k "$DNS_TSIG_KEY_FILE" <<END
+server ${DNS_SERVER%:*} ${DNS_SERVER#*:}
+zone $DNS_ZONE
+update delete $1. A
+update delete $1. CNAME
+update add $1. 5 $2 $3
+send
+END
+}
+
+@test "switchover: an operator that undoes the fence, and a control plane that does not come back by itself" {
+  touch "$LAB_DIR/$FROM/operator-rescale" "$LAB_DIR/cp1/edge-keeps-address" "$LAB_DIR/cp1/edge-keeps-tokens"
+  writing
+  run -0 --separate-stderr step switchover
+  written
+  says "restarting its deployment edge"
+  is "$(lost "$TO")" ""
+  rm "$LAB_DIR"/*/{operator-rescale,edge-keeps-address,edge-keeps-tokens}
+  eventually 20 one_pair "$TO"
+}
+
+@test "switchover: killed before the promotion, it can be undone" {
+  killed_after fence switchover
+  UNDO=1 run -0 --separate-stderr step switchover
+  says "undone: $FROM serves again"
+  is "$(active) $(journal "$TO" outcome)" "$FROM undone"
+  step active-login
+}
+
+@test "switchover: past the promotion there is no way back" {
+  killed_after promote switchover
+  UNDO=1 run -4 --separate-stderr changes_nothing step switchover
+  says "there is no way back, only forward"
+  step switchover
+}
+
+@test "switchover: killed after any phase, a second run finishes it" {
+  local phase phases="fence promote old-active"
+  [ -z "${EVERY_MOMENT:-}" ] || phases="fence drain promote front-envoy dns login control-planes workloads loss followers old-active"
+  for phase in $phases; do
+    killed_after "$phase" switchover
+    timed "killed after $phase: finished" step switchover >"$BATS_TEST_TMPDIR/rerun" 2>&1 || { cat "$BATS_TEST_TMPDIR/rerun" && return 1; }
+    one_pair "$TO"
+    TO=$(other "$TO")
+  done
+}
+
+@test "switchover: the old active dies after the promotion: a failover finishes it" {
+  killed_after dns switchover
+  lab control kill "$FROM"
+  run -4 --separate-stderr step switchover
+  says "make failover TO=$TO"
+  run -0 --separate-stderr step failover
+  is "$(active) $(role "$TO")" "$TO active"
+  lab control revive "$FROM"
+  eventually 30 on "$FROM" get namespace tsb
+  MP=$FROM CONFIRM=$FROM step rejoin
+}
+
+@test "switchover: refused, with nothing changed, unless all that it needs is there" {
+  local kept=$BATS_TEST_TMPDIR/secret.json
+  TO=mp7 run -2 --separate-stderr changes_nothing step switchover
+  says "MP7_DNS is not set"
+  on "$TO" get secret iam-signing-key -n tsb -o json >"$kept"
+  on "$TO" delete secret iam-signing-key -n tsb
+  run -1 --separate-stderr changes_nothing step switchover
+  on "$TO" create -f "$kept"
+  says "$TO has no Secret iam-signing-key"
+  on "$FROM" get secret tsb-standby-sa -n tsb -o json >"$kept"
+  on "$FROM" delete secret tsb-standby-sa -n tsb
+  run -1 --separate-stderr changes_nothing step switchover
+  on "$FROM" create -f "$kept"
+  says "$FROM has no Secret tsb-standby-sa"
+}

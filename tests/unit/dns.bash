@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# For the tests of the DNS steps: a real BIND and nsupdate, a cluster with service envoy, and names below tsb.test that
+# no other test uses.
+
+load helper
+load name-server
+
+dns_setup() {
+  isolate
+  rm bin/nsupdate
+  MP1=t$BATS_TEST_NUMBER-mp1.tsb.test
+  MP2=t$BATS_TEST_NUMBER-mp2.tsb.test
+  FLOAT=t$BATS_TEST_NUMBER-active.tsb.test
+  envoy '{"ip":"10.0.0.1"}'
+}
+
+# dns_step SCRIPT [VARIABLE=VALUE… | FLAG…]: a script with settings for the name server.
+dns_step() {
+  script "$1" ADDRESS_TIMEOUT=1 DNS_TIMEOUT=1 REQUEST_TIMEOUT=2 DNS_TTL=5 \
+    MP1_DNS="$MP1" MP2_DNS="$MP2" MP_FLOAT_DNS="$FLOAT" DNS_PROVIDER=rfc2136 DNS_SERVER="$NAME_SERVER" \
+    DNS_RESOLVER="$NAME_SERVER" DNS_ZONE=tsb.test DNS_TSIG_KEY_FILE="$KEYS/good.key" "${@:2}"
+}
+
+active_dns() { dns_step active-dns "$@"; }
+
+# envoy [INGRESS [TYPE]]: a cluster whose service envoy has that address, e.g. '{"ip":"10.0.0.1"}', or none.
+envoy() {
+  local namespace='{"kind":"Namespace","metadata":{"name":"tsb"}}' service
+  service=$(printf '{"kind":"Service","metadata":{"name":"envoy"},"spec":{"type":"%s"},' "${2:-LoadBalancer}")
+  service+="\"status\":{\"loadBalancer\":{\"ingress\":[${1:-}]}}}"
+  cluster "{\"kind\":\"List\",\"items\":[$namespace,$service]}"
+}
+
+# cluster [JSON]: what the cluster answers when it is asked for namespace tsb and service envoy.
+cluster() {
+  rm -rf plans/kubectl
+  plan kubectl "* get namespace/kube-system *" <<<'{"kind":"Namespace","metadata":{"name":"kube-system","uid":"uid-1"}}'
+  plan kubectl "* get namespace/tsb service/envoy -o json --ignore-not-found -n tsb" <<<"${1:-}"
+  plan kubectl "* get events -n tsb --field-selector involvedObject.kind=Service,involvedObject.name=envoy *" <<<'TYPE REASON
+Warning SyncLoadBalancerFailed'
+}
+
+# program NAME: makes one of standard input.
+program() {
+  cat >"bin/$1"
+  chmod +x "bin/$1"
+}
+
+# typescript CODE: runs a few lines in the project's folder.
+typescript() {
+  (cd "$ROOT" && node --import tsx --input-type=module --eval "$1")
+}
