@@ -1,7 +1,8 @@
 /** Asking the operator to name what is about to be put at risk. */
 
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
-import { StepError } from "./errors.ts";
+import { Interrupted, StepError } from "./errors.ts";
 import { interruptSignal, isInterrupted } from "./run.ts";
 
 /** What is asked for. */
@@ -21,6 +22,7 @@ export interface Consent {
 /**
  * Goes on only when the instance is named: by the variable, else typed on the terminal.
  * @throws StepError when it is not
+ * @throws Interrupted at Ctrl-C
  */
 export async function askByName(consent: Consent): Promise<void> {
   const { variable, given, name, risk, exitCode } = consent;
@@ -32,13 +34,28 @@ export async function askByName(consent: Consent): Promise<void> {
     });
   if (given !== undefined) throw refuse(`${variable} names ${given}, not ${name}`);
   if (!process.stdin.isTTY) throw refuse("not agreed to");
+  const typed = await typedOnTerminal(`  ? ${risk}\n    type ${name} to go on: `);
+  if (typed === undefined) throw refuse("nothing was typed");
+  if (typed !== name) throw refuse(`"${typed}" was typed, not ${name}`);
+}
+
+/**
+ * One line from the terminal, without blanks around it; undefined where it was closed (Ctrl-D).
+ * @throws Interrupted at Ctrl-C, and when a signal arrives meanwhile
+ */
+async function typedOnTerminal(prompt: string): Promise<string | undefined> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // While a line is read, the terminal hands Ctrl-C on as a character instead of a signal.
+  terminal.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  const closed = once(terminal, "close").then(() => undefined);
   try {
-    const typed = await terminal.question(`  ? ${risk}\n    type ${name} to go on: `, { signal: interruptSignal() });
-    if (typed.trim() !== name) throw refuse(`"${typed.trim()}" was typed, not ${name}`);
+    // Releases of Node differ in whether a question ends, by an error, with its terminal.
+    const typed = await Promise.race([terminal.question(prompt, { signal: interruptSignal() }), closed]);
+    return typed?.trim();
   } catch (error) {
-    if (error instanceof StepError || isInterrupted()) throw error;
-    throw refuse("nothing was typed");
+    if (isInterrupted()) throw new Interrupted();
+    if (error instanceof Error && error.name === "AbortError") return undefined;
+    throw error;
   } finally {
     terminal.close();
   }

@@ -1,7 +1,8 @@
-/** Driver for step.bats: a step whose body does what BODY says. */
+/** Driver for step.bats and consent.bats: a step whose body does what BODY says. */
 
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
+import { askByName } from "../../lib/consent.ts";
 import { StepError } from "../../lib/errors.ts";
 import * as output from "../../lib/output.ts";
 import { run } from "../../lib/run.ts";
@@ -34,6 +35,11 @@ const bodies: Record<string, () => Promise<void>> = {
     output.note(`password ${process.env.TSB_ADMIN_PASSWORD}`);
     output.note(`short ${process.env.LDAP_BIND_PASSWORD}`);
     await run("kubectl", ["fail", `--password=${process.env.POSTGRES_PASSWORD}`], calling);
+  },
+  async "asks by name"() {
+    const { CONFIRM: given } = process.env;
+    await askByName({ variable: "CONFIRM", given, name: "mp2", risk: "the data of mp2 goes", exitCode: 1 });
+    output.done("it is gone");
   },
   async "calls kubectl"() {
     await run("kubectl", ["get"], calling);
