@@ -6,10 +6,12 @@ SHELL := /bin/bash
 
 # Through node itself: npx takes three times as long to start.
 RUN := node --import tsx
-STEP = $(RUN) scripts/$@.ts
+# The same as $(RUN) scripts/$@.ts, but bundled (tools/bundle): starts in a fifth of the time.
+STEP = node .build/$@.mjs
 LAB = $(RUN) tests/lab
 # Every script needs the packages, installed once without running their install scripts.
 PACKAGES := node_modules/.package-lock.json
+BUNDLE := .build/made
 
 ##@ Before anything
 
@@ -18,23 +20,23 @@ help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: passwords
-passwords: $(PACKAGES) ## fill the empty passwords of .env with strong random ones
+passwords: $(BUNDLE) ## fill the empty passwords of .env with strong random ones
 	$(STEP)
 
 .PHONY: preflight
-preflight: $(PACKAGES) ## check tools, clusters, permissions, charts and DNS; every finding at once
+preflight: $(BUNDLE) ## check tools, clusters, permissions, charts and DNS; every finding at once
 	$(STEP)
 
 ##@ DNS for each Management Plane instance
 
 .PHONY: dns-plan
-dns-plan: $(PACKAGES) ## print the names and records that will be made, and when each becomes known
+dns-plan: $(BUNDLE) ## print the names and records that will be made, and when each becomes known
 	$(STEP)
 
 ##@ Create a PKI and Issue Certificates
 
 .PHONY: pki
-pki: $(PACKAGES) ## one root CA; tsb_certs and xcp-central-cert for every instance
+pki: $(BUNDLE) ## one root CA; tsb_certs and xcp-central-cert for every instance
 	$(STEP)
 
 ##@ Deploy the Active Management Plane instance
@@ -43,23 +45,23 @@ pki: $(PACKAGES) ## one root CA; tsb_certs and xcp-central-cert for every instan
 active: preflight pki active-install active-dns active-login service-account ## all steps for the active, in the guide's order
 
 .PHONY: active-install
-active-install: $(PACKAGES) ## install the active with helm, Postgres exposed on port 5432
+active-install: $(BUNDLE) ## install the active with helm, Postgres exposed on port 5432
 	$(STEP)
 
 .PHONY: active-dns
-active-dns: $(PACKAGES) ## permanent name to the envoy service's address, floating name to the permanent name
+active-dns: $(BUNDLE) ## permanent name to the envoy service's address, floating name to the permanent name
 	$(STEP)
 
 .PHONY: active-login
-active-login: $(PACKAGES) ## log in with tctl through the floating name
+active-login: $(BUNDLE) ## log in with tctl through the floating name
 	$(STEP)
 
 .PHONY: onboard
-onboard: $(PACKAGES) ## onboard control planes: make onboard CLUSTER_NAME=cp1 (or a list: cp1,cp2)
+onboard: $(BUNDLE) ## onboard control planes: make onboard CLUSTER_NAME=cp1 (or a list: cp1,cp2)
 	$(STEP)
 
 .PHONY: service-account
-service-account: $(PACKAGES) ## tsb-standby-sa with org-reader, its key kept
+service-account: $(BUNDLE) ## tsb-standby-sa with org-reader, its key kept
 	$(STEP)
 
 ##@ Install a standby Management Plane instance
@@ -68,65 +70,65 @@ service-account: $(PACKAGES) ## tsb-standby-sa with org-reader, its key kept
 standby: preflight pki standby-secrets standby-cert-manager standby-install standby-logs ## all steps for a standby, in the guide's order
 
 .PHONY: standby-secrets
-standby-secrets: $(PACKAGES) ## iam-signing-key and tsb-standby-sa from active to standby (EXPORT=file, IMPORT=file)
+standby-secrets: $(BUNDLE) ## iam-signing-key and tsb-standby-sa from active to standby (EXPORT=file, IMPORT=file)
 	$(STEP)
 
 .PHONY: standby-cert-manager
-standby-cert-manager: $(PACKAGES) ## install cert-manager on the standby's cluster
+standby-cert-manager: $(BUNDLE) ## install cert-manager on the standby's cluster
 	$(STEP)
 
 .PHONY: standby-install
-standby-install: $(PACKAGES) ## install the standby with helm; REPLICATION_SETTINGS=file.yaml for the manual mode
+standby-install: $(BUNDLE) ## install the standby with helm; REPLICATION_SETTINGS=file.yaml for the manual mode
 	$(STEP)
 
 .PHONY: standby-logs
-standby-logs: $(PACKAGES) ## follow the operator's log until the standby synchronises (FOLLOW=1: until interrupted)
+standby-logs: $(BUNDLE) ## follow the operator's log until the standby synchronises (FOLLOW=1: until interrupted)
 	$(STEP)
 
 ##@ After the guide
 
 .PHONY: status
-status: $(PACKAGES) ## could I fail over now? (WATCH=1, JSON=1, FAIL_WITHIN=days)
+status: $(BUNDLE) ## could I fail over now? (WATCH=1, JSON=1, FAIL_WITHIN=days)
 	@$(STEP)
 
 .PHONY: switchover
-switchover: $(PACKAGES) ## planned role change, nothing lost: make switchover TO=mp2 (UNDO=1 before the promotion)
+switchover: $(BUNDLE) ## planned role change, nothing lost: make switchover TO=mp2 (UNDO=1 before the promotion)
 	$(STEP)
 
 .PHONY: failover
-failover: $(PACKAGES) ## the active is dead: make failover TO=mp2 (elsewhere than on a terminal: ALLOW_DATA_LOSS=mp2)
+failover: $(BUNDLE) ## the active is dead: make failover TO=mp2 (elsewhere than on a terminal: ALLOW_DATA_LOSS=mp2)
 	$(STEP)
 
 .PHONY: rejoin
-rejoin: $(PACKAGES) ## an old active that came back becomes a standby: make rejoin MP=mp1 (elsewhere: CONFIRM=mp1)
+rejoin: $(BUNDLE) ## an old active that came back becomes a standby: make rejoin MP=mp1 (elsewhere: CONFIRM=mp1)
 	$(STEP)
 
 .PHONY: drill
-drill: $(PACKAGES) ## switch over to the standby and back, timed, with a report (ROUNDS=2)
+drill: $(BUNDLE) ## switch over to the standby and back, timed, with a report (ROUNDS=2)
 	$(STEP)
 
 .PHONY: renew
-renew: $(PACKAGES) ## reissue certificates that end within RENEW_BEFORE days (FORCE=1: all) and roll them out
+renew: $(BUNDLE) ## reissue certificates that end within RENEW_BEFORE days (FORCE=1: all) and roll them out
 	$(STEP)
 
 .PHONY: rotate-root
-rotate-root: $(PACKAGES) ## a new root CA in three phases, one at a run: trust, reissue, retire (PHASE=all: all)
+rotate-root: $(BUNDLE) ## a new root CA in three phases, one at a run: trust, reissue, retire (PHASE=all: all)
 	$(STEP)
 
 .PHONY: upgrade
-upgrade: $(PACKAGES) ## bring all instances to TSB_VERSION, standbys first
+upgrade: $(BUNDLE) ## bring all instances to TSB_VERSION, standbys first
 	$(STEP)
 
 .PHONY: uninstall
-uninstall: $(PACKAGES) ## remove an instance: make uninstall MP=mp2
+uninstall: $(BUNDLE) ## remove an instance: make uninstall MP=mp2
 	$(STEP)
 
 .PHONY: runbook
-runbook: $(PACKAGES) ## role changes of this pair by hand, as Markdown or FORMAT=html (OUT=file)
+runbook: $(BUNDLE) ## role changes of this pair by hand, as Markdown or FORMAT=html (OUT=file)
 	@$(STEP)
 
 .PHONY: support-bundle
-support-bundle: $(PACKAGES) ## status, resources, events, operator logs and versions in one file, secrets redacted (OUT=file)
+support-bundle: $(BUNDLE) ## status, resources, events, operator logs and versions in one file, secrets redacted (OUT=file)
 	@$(STEP)
 
 ##@ Rehearse it on this machine
@@ -176,6 +178,9 @@ lint: $(PACKAGES) ## types, linter and formatter, shellcheck
 $(PACKAGES): package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
+
+$(BUNDLE): $(PACKAGES) tools/bundle $(wildcard scripts/*.ts lib/*.ts)
+	@tools/bundle
 
 # A step asked for by its own name runs alone. Within `active` and `standby` each waits for those it builds on, so that
 # make -j is safe, and runs side by side what can be.
