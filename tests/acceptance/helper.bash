@@ -21,6 +21,7 @@
 #   eventually 20 condition_function ARGUMENT…         looks until it holds; fails after 20 seconds, with its last words
 #   own_state                                          this test alone gets a copy of the state folder as STATE_DIR
 #   timed "active, first run" COMMAND…                 runs it, and prints its seconds with the results
+#   killed_once 'of mp2 upgraded' renew                 a script, killed as soon as it says so
 
 bats_require_minimum_version 1.5.0
 
@@ -131,6 +132,29 @@ eventually() {
 own_state() {
   cp -a "$STATE_DIR" "$BATS_TEST_TMPDIR/state"
   export STATE_DIR=$BATS_TEST_TMPDIR/state
+}
+
+# begin NAME: a script in the background, as a process group of its own; its words in $BATS_TEST_TMPDIR/begun.
+begin() {
+  setsid node --import tsx "$ROOT/scripts/$1.ts" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
+  BEGUN=$!
+}
+
+# said REGEX: waits until what was begun says so.
+said() {
+  local deadline=$((SECONDS + 300))
+  until grep -qE "$1" "$BATS_TEST_TMPDIR/begun"; do
+    if ((SECONDS >= deadline)) || ! kill -0 "$BEGUN"; then return 1; fi
+    sleep 0.02
+  done
+}
+
+# killed_once REGEX NAME: begins a script, and kills it with all its children as soon as it says so.
+killed_once() {
+  begin "$2"
+  said "$1" || { cat "$BATS_TEST_TMPDIR/begun" && return 1; }
+  kill -KILL -- "-$BEGUN"
+  wait "$BEGUN" || true
 }
 
 # timed WHAT COMMAND…

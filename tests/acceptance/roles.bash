@@ -67,28 +67,11 @@ one_pair() {
     is "$(journal "$1" finishedAt | wc -c)" 25 && is "$(condition cp1)" "True Connected"
 }
 
-# begin NAME: a script in the background, as a process group of its own; its words in $BATS_TEST_TMPDIR/begun.
-begin() {
-  setsid node --import tsx "$ROOT/scripts/$1.ts" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
-  BEGUN=$!
-}
-
-# killed_after PHASE NAME: begins a script, and kills it with all its children as soon as it says that the phase is done.
-killed_after() {
-  begin "$2"
-  said_to_be_done "$1" || { cat "$BATS_TEST_TMPDIR/begun" && return 1; }
-  kill -KILL -- "-$BEGUN"
-  wait "$BEGUN" || true
-}
+# killed_after PHASE NAME: begins a script, and kills it as soon as it says that the phase is done.
+killed_after() { killed_once "^    $1: [0-9.]+ s\$" "$2"; }
 
 # said_to_be_done PHASE: waits until what was begun says so.
-said_to_be_done() {
-  local deadline=$((SECONDS + 300))
-  until grep -qE "^    $1: [0-9.]+ s\$" "$BATS_TEST_TMPDIR/begun"; do
-    if ((SECONDS >= deadline)) || ! kill -0 "$BEGUN"; then return 1; fi
-    sleep 0.02
-  done
-}
+said_to_be_done() { said "^    $1: [0-9.]+ s\$"; }
 
 # writing: the writer begins, in the background.
 writing() {
