@@ -47,14 +47,11 @@ export async function changeRoles(settings: RoleSettings, state: State, wanted: 
   const candidate: Candidate = { settings, state, members, from, to, authority: dns.authority };
   const resumed = resumable(to, wanted);
   if (resumed) sayResumed(resumed);
-  else {
-    const planned = wanted.kind === "switchover";
-    showFindings(await (planned ? switchoverFindings(candidate, { tctl }) : failoverFindings(candidate)), wanted.again);
-  }
+  const risks = resumed ? [] : await check(candidate, tctl, wanted);
   const others = members.filter((member) => member !== from && member !== to && member.role === "standby");
   const base = { settings, state, dns, tctl, from, to, others };
   if (wanted.dryRun) return showPlan(base, wanted, resumed);
-  if (wanted.kind === "failover" && !resumed?.pointOfNoReturnPassed) await agreeToLoss(base, settings);
+  if (wanted.kind === "failover" && !resumed?.pointOfNoReturnPassed) await agreeToLoss(base, settings, risks);
   const locked = from.unreachable ? [to.cluster] : [to.cluster, from.cluster];
   return withLocks(locked, { what: wanted.again, force: settings.FORCE_UNLOCK }, async (assertHeld) => {
     await refuseIfOvertaken(to, resumed);
@@ -63,6 +60,19 @@ export async function changeRoles(settings: RoleSettings, state: State, wanted: 
     await finish(change, "done");
     return conclude(change, members);
   });
+}
+
+/**
+ * Shows what the checks find.
+ * @returns what must be agreed to by name before going on
+ * @throws StepError when one of them forbids the role change
+ */
+async function check(candidate: Candidate, tctl: Tctl, { kind, again }: Wanted): Promise<string[]> {
+  const findings = await (kind === "switchover"
+    ? switchoverFindings(candidate, { tctl })
+    : failoverFindings(candidate));
+  showFindings(findings, again);
+  return [...new Set(findings.flatMap(({ risk }) => risk ?? []))];
 }
 
 function memberNamed(members: readonly Member[], name: string): Member {
@@ -139,13 +149,20 @@ function showPlan(
   });
 }
 
-/** What will be lost, and the consent to it by name. */
-async function agreeToLoss({ from, to }: Pick<RoleChange, "from" | "to">, settings: RoleSettings): Promise<void> {
+/** What will be lost, and the consent to it by name. @param risks what the checks found beside it */
+async function agreeToLoss(
+  { from, to }: Pick<RoleChange, "from" | "to">,
+  settings: RoleSettings,
+  risks: readonly string[],
+): Promise<void> {
+  const { ALLOW_TOKEN_LOSS, ALLOW_DATA_LOSS } = settings;
+  for (const risk of risks)
+    await askByName({ variable: "ALLOW_TOKEN_LOSS", given: ALLOW_TOKEN_LOSS, name: to.name, risk, exitCode: 1 });
   const lsn = to.database?.lsn ?? "nothing";
   output.warn(`${to.name} has replayed up to ${lsn}${ageInWords(to)}`);
   output.warn(`whatever ${from.name} wrote and ${to.name} did not receive is lost for good`);
   const risk = `changes that ${to.name} has not received are lost`;
-  await askByName({ variable: "ALLOW_DATA_LOSS", given: settings.ALLOW_DATA_LOSS, name: to.name, risk, exitCode: 1 });
+  await askByName({ variable: "ALLOW_DATA_LOSS", given: ALLOW_DATA_LOSS, name: to.name, risk, exitCode: 1 });
 }
 
 /** Between our look and our lock somebody else may have begun, or finished. */

@@ -102,6 +102,10 @@ const VARIABLES = {
   TO: { parse: as.instanceName, mend: "name the standby that is to become the active, e.g. TO=mp2" },
   MP: { parse: as.instanceName, mend: "name the instance, e.g. MP=mp1" },
   ALLOW_DATA_LOSS: { parse: as.instanceName, mend: "name the instance that may lose data, e.g. ALLOW_DATA_LOSS=mp2" },
+  ALLOW_TOKEN_LOSS: {
+    parse: as.instanceName,
+    mend: "name the instance whose iam-signing-key may be another one, e.g. ALLOW_TOKEN_LOSS=mp2",
+  },
   CONFIRM: { parse: as.instanceName, mend: "name the instance whose data may go, e.g. CONFIRM=mp1" },
   ROUNDS: { parse: as.integer(1, 100), fallback: "2", mend: "give the number of times to go there and back" },
   UNDO: { parse: as.flag, fallback: "0", mend: "use UNDO=1 or leave it out" },

@@ -12,6 +12,8 @@ export interface Finding {
   text: string;
   /** What to do about it. */
   mend?: string;
+  /** What is risked by going on all the same: it must be agreed to by name. */
+  risk?: string;
 }
 
 /** Runs a check; whatever it throws becomes a finding, so that one failure does not hide the others. */

@@ -17,6 +17,7 @@ import type { RoleChange, RoleSettings } from "./role-change.ts";
 import { hasSameData, OPERATIONAL_SECRETS, readSecrets, SIGNING_KEY } from "./secrets.ts";
 import { requireStandbyAccount } from "./standby-again.ts";
 import type { State } from "./state.ts";
+import { tokenFindings } from "./token-signer.ts";
 
 /** What the checks look at. */
 export interface Candidate {
@@ -109,7 +110,7 @@ export function checkFurthest({ members, to }: Pick<Candidate, "members" | "to">
 
 /** The keys that sign TSB's tokens must be alike: else every token of the old active is worth nothing on the new one. */
 export async function checkSecrets(
-  { from, to }: Pick<Candidate, "from" | "to">,
+  { from, to, settings, state }: Pick<Candidate, "from" | "to" | "settings" | "state">,
   isPlanned: boolean,
 ): Promise<Finding[]> {
   const [ours, theirs] = await Promise.all([
@@ -122,10 +123,7 @@ export async function checkSecrets(
   if (theirs[0] && !hasSameData(ours[0], theirs[0]))
     return [bad(`${SIGNING_KEY} of ${to.name} is not that of ${from.name}`, `${mend} FORCE=1`)];
   if (isPlanned) await requireStandbyAccount(from);
-  if (from.unreachable)
-    return [
-      { level: "warn", text: `${SIGNING_KEY} is on ${to.name}; ${from.name} can't be asked whether it is the same` },
-    ];
+  if (from.unreachable) return tokenFindings({ settings, state, signingKey: ours[0], from: from.name, to: to.name });
   return [ok(`${OPERATIONAL_SECRETS.join(" and ")} are in place`)];
 }
 

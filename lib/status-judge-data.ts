@@ -90,7 +90,10 @@ function standbyDatabase(one: InstanceFacts, pair: Pair): Finding[] {
 function standbyKeys(one: InstanceFacts, pair: Pair): Finding[] {
   const { name: about, keys } = one;
   const { active } = pair;
-  const secrets = `make standby-secrets ACTIVE=${active?.name ?? "…"} STANDBY=${about}`;
+  const former = pair.unreachable[0] ?? pair.fenced[0];
+  const source = active?.name ?? former?.name ?? "…";
+  // With no active to take them from, the copy that EXPORT= made is left.
+  const secrets = `make standby-secrets ACTIVE=${source} STANDBY=${about}${active ? "" : " IMPORT=…"}`;
   const isManual = one.follows === "manual";
   return [
     ...when(keys.signing === null, {
@@ -106,7 +109,7 @@ function standbyKeys(one: InstanceFacts, pair: Pair): Finding[] {
     ...when(!active && isForeign(keys.signing, pair), {
       ...{ code: "signing-key-differs", severity: "degraded", about },
       text: `iam-signing-key on ${about} (${who(keys.signing)}) did not sign the tokens that control planes hold`,
-      mend: "put the former active's iam-signing-key there, from where you keep a copy",
+      mend: `${secrets} FORCE=1`,
     }),
     ...when(keys.standbyAccount === null && !isManual, {
       ...{ code: "account-secret-missing", severity: "degraded", about },

@@ -122,10 +122,12 @@ function roleChanges(pair: Pair): Finding[] {
   const { kind, from, to, phase, startedAt } = change;
   const old = pair.facts.instances.find(({ name }) => name === from);
   const isHarmless = old?.role === "standby" || old?.role === "none" || old?.isFenced === true;
+  // Its operator may have scaled it up again: what is written there now has to reach the standby, too.
+  const isServing = old !== undefined && pair.actives.includes(old);
   return [
     ...when(change.finishedAt === null, {
       ...{ code: "role-change-unfinished", severity: "broken", about: to },
-      text: `${kind} from ${from} to ${to}, begun ${startedAt}, is not finished (${phase})`,
+      text: `${kind} from ${from} to ${to}, begun ${startedAt}, is not finished (${phase})${isServing ? `; ${from} is not fenced` : ""}`,
       mend: `make ${kind} TO=${to}`,
     }),
     ...when(change.unfencedOldActive && !isHarmless, {

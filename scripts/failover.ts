@@ -17,6 +17,8 @@ await step(
     heeds: [
       "UNDO",
       "ALLOW_DATA_LOSS",
+      "ALLOW_TOKEN_LOSS",
+      "CLUSTER_NAME",
       "FORCE_UNLOCK",
       "MP_PORT",
       "MP_CHART",

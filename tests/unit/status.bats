@@ -89,6 +89,11 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
 @test "status: a role change that was not finished is to be run again" {
   run -0 judge "{\"instances.mp2.roleChange\": {$RECORD, \"phase\": \"promote\", \"finishedAt\": null, \"unfencedOldActive\": false}}"
   finds "broken role-change-unfinished mp2: make failover TO=mp2"
+  local begun="\"instances.mp2.roleChange\": {$RECORD, \"phase\": \"drain\", \"finishedAt\": null, \"unfencedOldActive\": false}"
+  run -0 facts render "{$begun}"
+  has "$output" "is not finished (drain); mp1 is not fenced"
+  run -0 facts render "{$begun, \"instances.mp1.isFenced\": true}"
+  lacks "$output" "not fenced"
 }
 
 @test "status: an old active that could not be fenced is shouted until it is a standby" {
@@ -151,7 +156,7 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
 @test "status: with the active gone the control planes' tokens tell whether the standby's key is right" {
   run -0 judge "{$MP1_GONE, \"controlPlanes.cp1.tokenKid\": \"another\"}"
   is "${lines[0]}" "broken; serving: no; failover: no"
-  has "$output" "degraded signing-key-differs mp2"
+  finds "degraded signing-key-differs mp2: make standby-secrets ACTIVE=mp1 STANDBY=mp2 IMPORT=… FORCE=1"
 }
 
 @test "status: the standby's service account: secret, account, grant, key" {
