@@ -82,8 +82,8 @@ async function localChart(path: string, state: State): Promise<Chart> {
 
 async function pull(source: ChartSource, state: State, folder: string, path: string): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Two steps may fetch side by side: each into a folder of its own, the rename decides.
-  const arriving = mkdtempSync(join(folder, "arriving-"));
+  // Two steps may fetch side by side: each into a folder of its own, the rename decides. State.sweep knows the name.
+  const arriving = mkdtempSync(join(folder, `arriving-${process.pid}-`));
   const from = source.given ? [source.given] : [source.name, "--repo", source.repository];
   try {
     await run("helm", ["pull", ...from, "--version", source.version, "-d", arriving], {

@@ -8,6 +8,7 @@ import { type Cluster, guardChanges, TSB_NAMESPACE } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { at, textAt } from "./json.ts";
 import * as output from "./output.ts";
+import { isAlive } from "./processes.ts";
 import { isInterrupted } from "./run.ts";
 import { pause } from "./wait.ts";
 
@@ -213,13 +214,7 @@ async function allowTaking(cluster: Cluster, found: Held, force: boolean): Promi
 /** Whether the holder was a process of this machine that has ended: then there is nothing to wait for. */
 function isDeadHere(holder: string): boolean {
   const [, host, pid] = /^[^@]*@(.*)\/(\d+)$/.exec(holder) ?? [];
-  if (host !== hostname() || pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  return host === hostname() && pid !== undefined && !isAlive(Number(pid));
 }
 
 function refusal(cluster: Cluster, found: Held | undefined): StepError {

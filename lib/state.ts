@@ -5,14 +5,19 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { messageOf, StepError } from "./errors.ts";
+import { isAlive } from "./processes.ts";
+
+/** What is not in its place yet has the number of its process in its name. */
+const UNFINISHED = /\.(\d+)\.tmp$|^arriving-(\d+)-/;
 
 /**
  * The state folder (STATE_DIR): what must stay between runs, under the guide's names. Folders have mode 0700, files
@@ -72,7 +77,7 @@ export class State {
    */
   note(text: string, ...parts: string[]): void {
     const path = this.path(...parts);
-    const temporary = `${path}.${process.pid}.tmp`;
+    const temporary = temporaryOf(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       writeFileSync(temporary, text, { mode: 0o600 });
@@ -88,12 +93,34 @@ export class State {
     rmSync(this.path(...parts), { force: true });
   }
 
+  /** Removes what runs that were killed did not bring to its place: nobody else would, and it may be a key. */
+  sweep(): void {
+    for (const path of this.#unfinished()) {
+      const [, writer, fetcher] = UNFINISHED.exec(basename(path)) ?? [];
+      if (!isAlive(Number(writer ?? fetcher))) rmSync(this.path(path), { recursive: true, force: true });
+    }
+  }
+
+  #unfinished(): string[] {
+    try {
+      const paths = readdirSync(this.dir, { recursive: true, encoding: "utf8" });
+      return paths.filter((path) => UNFINISHED.test(basename(path)));
+    } catch {
+      // There is no folder yet, or another run is at work in it: the next run looks again.
+      return [];
+    }
+  }
+
   /** Renames an entry to a name with the present time in it, so that nothing is lost; returns the new path. */
   putAside(...parts: string[]): string {
     const aside = `${this.path(...parts)}.${new Date().toISOString().replaceAll(":", "")}`;
     renameSync(this.path(...parts), aside);
     return aside;
   }
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.${process.pid}.tmp`;
 }
 
 /** Unlike renaming, linking fails where something is already. */
@@ -113,7 +140,7 @@ export function writeFileAtomically(
   privateDir?: string,
   move: (from: string, to: string) => void = renameSync,
 ): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (privateDir && (statSync(privateDir).mode & 0o077) !== 0) chmodSync(privateDir, 0o700);

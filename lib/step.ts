@@ -55,8 +55,11 @@ export async function step<const Needed extends SettingName>(
     const settings = readAll(info);
     output.hideSecrets(settings.secrets);
     const lock = { what: info.again ?? `make ${info.name}`, force: settings.FORCE_UNLOCK };
-    return (dryRun, flags) =>
-      lockOnChange(lock, () => body(settings, { dryRun, flags, state: new State(settings.STATE_DIR) }));
+    const state = new State(settings.STATE_DIR);
+    return (dryRun, flags) => {
+      if (!dryRun) state.sweep();
+      return lockOnChange(lock, () => body(settings, { dryRun, flags, state }));
+    };
   });
 }
 

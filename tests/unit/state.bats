@@ -52,6 +52,14 @@ setup() { isolate; }
   says "ERROR: library: can't read $PWD/state/mp1/file: EISDIR"
 }
 
+@test "state: what a run that was killed left half-made goes with the next run, what another one writes stays" {
+  mkdir -p state/mp1 state/charts/repo/arriving-{999999,$$}-x
+  touch state/mp1/{file.999999.tmp,file.$$.tmp,kept.tmp}
+  run -0 driver library CASE=read
+  is "$(cd state && find . -name '*.tmp' -o -name 'arriving-*' | sort | paste -sd' ')" \
+    "./charts/repo/arriving-$$-x ./mp1/file.$$.tmp ./mp1/kept.tmp"
+}
+
 @test "state: of two writers at once, one wins whole" {
   driver library CASE="many at once" &
   driver library CASE="many at once"
