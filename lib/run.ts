@@ -30,6 +30,8 @@ export interface RunOptions {
 
 export interface Finished {
   exitCode: number;
+  /** What ended it, where it did not end by itself: "SIGKILL". */
+  signal?: string;
   stdout: string;
   stderr: string;
 }
@@ -100,7 +102,8 @@ export async function attempt(tool: string, args: readonly string[], options: Ru
       details: wordsOf(ended.stderr),
       next: options.next ?? "check that the cluster or server can be reached, and run this again",
     });
-  return { exitCode: ended.exitCode ?? 1, stdout: ended.stdout, stderr: ended.stderr };
+  const { exitCode, signal, stdout, stderr } = ended;
+  return { exitCode: exitCode ?? 1, ...(signal === null ? {} : { signal }), stdout, stderr };
 }
 
 /**
@@ -114,14 +117,16 @@ export async function run(tool: string, args: readonly string[], options: RunOpt
   return ended.stdout;
 }
 
-/** The error for a program that ended with an exit code it should not have. */
+/** The error for a program that ended with an exit code it should not have, or that somebody killed. */
 export function failure(
   tool: string,
   args: readonly string[],
   ended: Finished,
   options: Pick<RunOptions, "doing" | "next">,
 ): StepError {
-  return new StepError(`${options.doing} failed (${tool} exit code ${ended.exitCode})`, {
+  const how =
+    ended.signal === undefined ? `${tool} exit code ${ended.exitCode}` : `${tool} was ended by ${ended.signal}`;
+  return new StepError(`${options.doing} failed (${how})`, {
     details: [...wordsOf(ended.stderr || ended.stdout), `command: ${[tool, ...args].join(" ")}`],
     ...(options.next === undefined ? {} : { next: options.next }),
   });

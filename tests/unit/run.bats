@@ -24,6 +24,12 @@ kubectl_is() {
   is "$(grep -c "no such pods" <<<"$stderr")" 1
 }
 
+@test "run: a program that somebody killed is not called a failure of its own" {
+  kubectl_is <<<'kill -KILL $$'
+  run -1 --separate-stderr driver library CASE=run
+  says "ERROR: library: calling kubectl failed (kubectl was ended by SIGKILL)"
+}
+
 @test "run: advice of the caller is shown" {
   kubectl_is <<<'exit 1'
   run -1 --separate-stderr driver library CASE="run with advice"
