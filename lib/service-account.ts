@@ -69,9 +69,9 @@ export function keptKey(state: State): string | undefined {
   return state.read(KEY_FILE)?.trim();
 }
 
-/** Keeps a key in the state folder. */
+/** Keeps a key in the state folder: from now on, one that is missing was lost. */
 export function keepKey(jwkBase64: string, state: State): string {
-  state.write(jwkBase64, KEY_FILE);
+  if (keptKey(state) !== jwkBase64) state.write(jwkBase64, KEY_FILE);
   state.remove(CREATING);
   return jwkBase64;
 }

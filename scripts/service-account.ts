@@ -76,7 +76,7 @@ async function keyOfExisting(tctl: Tctl, state: State, onCluster: string | undef
   if (key) {
     account.describeKey(key, kept ? state.path(account.KEY_FILE) : `Secret ${STANDBY_SA}`);
     output.already(`service account ${STANDBY_SA} exists, and its key is kept`);
-    return kept ? key : account.keepKey(key, state);
+    return account.keepKey(key, state);
   }
   if (account.wasInterrupted(state)) {
     const made = await account.replaceLostKey(tctl, state);
