@@ -2,7 +2,7 @@
 
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { type Issuer, keyPem, makeKey, makeLeaf, makeRoot } from "./authority.ts";
-import { alternativeNames, daysLeft, endOf, isSignedBy, parseCertificate } from "./certificate.ts";
+import { alternativeNames, beginOf, daysLeft, endOf, isSignedBy, parseCertificate } from "./certificate.ts";
 import type { InstanceNames, Settings } from "./config.ts";
 import { SettingsError } from "./errors.ts";
 import { isPair } from "./pki.ts";
@@ -75,6 +75,7 @@ function reasonToIssue(
   if (alternativeNames(cert).join() !== wanted.sort().join()) return "its names changed";
   if (!root || !isSignedBy(cert, root)) return "another root signed it";
   if (!isPair(cert, state.read(leaf.instance.name, `${leaf.name}.key`))) return "its key does not match";
+  if (now < beginOf(cert)) return `it is not valid before ${cert.validFrom}: a clock was ahead when it was issued`;
   const days = daysLeft(cert, now);
   // Issued again, it could not last longer than its root.
   const isLast = endOf(cert) >= endOf(root);

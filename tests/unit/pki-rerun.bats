@@ -11,6 +11,7 @@ setup() {
   copy_pki
   before=$(snapshot state)
 }
+teardown() { ! mountpoint -q state || umount state; }
 
 @test "pki: a second run writes nothing and calls nothing" {
   stub openssl
@@ -97,6 +98,33 @@ setup() {
   run -0 --separate-stderr pki
   is "$(changed "$before")" "mp1/tsb_certs.crt mp1/tsb_certs.key"
   says "mp1 tsb_certs: issued, because another root signed it"
+}
+
+@test "pki: a certificate that was issued with a clock ahead is replaced" {
+  rm -r state/mp1
+  # openssl keeps to the right time, and says so.
+  run -1 pki NODE_OPTIONS="--import=$ROOT/tests/day-ahead.mjs"
+  before=$(snapshot state)
+  run -0 --separate-stderr pki
+  has "$(changed "$before")" mp1/tsb_certs.crt
+  lacks "$(changed "$before")" mp2
+  says "mp1 tsb_certs: issued, because it is not valid before "
+}
+
+@test "pki: a disk that fills up: the file is named; with room, a rerun goes on with the same root" {
+  rm -r state
+  mkdir state
+  # A page each for the root's key and certificate, and for the first leaf's key.
+  mount -t tmpfs -o size=12k,mode=700 none state 2>/dev/null || skip "needs the right to mount"
+  run -1 --separate-stderr pki
+  says "ERROR: pki: can't write $PWD/state/mp1/tsb_certs.crt: ENOSPC: no space left on device"
+  says "nothing was lost"
+  before=$(snapshot state/ca)
+  mount -o remount,size=1m state
+  run -0 pki
+  is "$(snapshot state/ca)" "$before"
+  is "$(find state -name '*.tmp')" ""
+  all_hold
 }
 
 @test "pki: xcp-central-cert that is a copy of tsb_certs is replaced" {
