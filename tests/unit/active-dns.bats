@@ -136,6 +136,15 @@ setup() { dns_setup; }
   is "$(resolved "$MP1" A)" 10.0.0.1
 }
 
+@test "active-dns: follows a load balancer whose address changed" {
+  active_dns
+  envoy '{"ip":"10.0.0.2"}'
+  run -0 --separate-stderr active_dns
+  is "$(resolved "$MP1" A)" 10.0.0.2
+  says "$MP1 A 10.0.0.2 (was: 10.0.0.1)"
+  says "= $FLOAT CNAME $MP1"
+}
+
 @test "active-dns: says at once that nothing is installed, or that envoy gets no address" {
   cluster ""
   run -1 --separate-stderr active_dns ADDRESS_TIMEOUT=60
