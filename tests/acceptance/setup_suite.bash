@@ -2,7 +2,8 @@
 # Run by bats once around all files. No lab is brought up here, but by the first file that asks for one (helper.bash);
 # whatever was brought up goes in the end, however the tests ended.
 #
-#   ACCEPTANCE_LAB=/tmp/tsb-mine   use this lab, and keep it: the next run begins with what is installed there
+#   ACCEPTANCE_LAB=/tmp/tsb-mine   use this lab, and keep it: the next run begins with what is installed there. The same
+#                                  for those of the other lanes: /tmp/tsb-mine-r (roles.bash), /tmp/tsb-mine-u (upkeep.bash)
 
 setup_suite() {
   # Neither the settings of whoever runs the tests, nor those of the make that called us, mix in.
@@ -22,6 +23,6 @@ setup_suite() {
 teardown_suite() {
   local dir
   while read -r dir; do
-    [ "$dir" = "${ACCEPTANCE_LAB:-}" ] || LAB_DIR=$dir node --import tsx "$BATS_TEST_DIRNAME/../lab/down.ts"
+    [[ -n ${ACCEPTANCE_LAB:-} && $dir == "$ACCEPTANCE_LAB"* ]] || LAB_DIR=$dir node --import tsx "$BATS_TEST_DIRNAME/../lab/down.ts"
   done < <(sort -u "$LABS")
 }
