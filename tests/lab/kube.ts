@@ -1,6 +1,9 @@
 /** A minimal Kubernetes client: JSON over HTTPS with a client certificate. */
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
+import type { Readable } from "node:stream";
+import { Watch, type WatchSource } from "./kube-watch.ts";
 import type { KubeApi } from "./lab.ts";
 
 const TIMEOUT_MS = 8000;
@@ -32,69 +35,133 @@ interface Call {
   body?: object;
 }
 
+/** The path of an object in a namespace, or of a collection of them. */
+const NAMESPACED =
+  /^(?<collection>\/apis?\/.+\/namespaces\/[^/]+\/[^/?]+)(?:\/(?<name>[^/?]+))?(?:\/status)?(?<query>\?.*)?$/;
+
 /**
+ * What is read repeatedly is watched instead, so that looking again costs no request; what the client itself wrote is
+ * never read back older than that.
  * @returns a client that reads its files on first use, keeps connections open, and gives up after 8 s
  * @throws (from its methods) KubeError when the server refuses; the socket's error when it can't be reached
  */
 export function kubeApi(access: KubeAccess): KubeApi {
-  let agent: Agent | undefined;
-  const connect = (): Agent => {
-    agent ??= new Agent({
-      keepAlive: true,
-      maxSockets: 8,
-      ca: readFileSync(access.caFile),
-      cert: readFileSync(access.certFile),
-      key: readFileSync(access.keyFile),
-    });
-    return agent;
+  const http = new Requests(access);
+  const source: WatchSource = {
+    list: (path) => read(path),
+    stream: (path) => http.stream(path),
+  };
+  const watches = new Map<string, Watch | undefined>();
+
+  /** From the second reading on. */
+  const watchOf = (path: string): Watch | undefined => {
+    if (watches.has(path)) watches.set(path, watches.get(path) ?? new Watch(source, path));
+    else watches.set(path, undefined);
+    return watches.get(path);
+  };
+  const wrote = (path: string, resourceVersion: string | undefined): void => {
+    const { collection, name } = NAMESPACED.exec(path)?.groups ?? {};
+    if (name === undefined) return;
+    for (const [watched, watch] of watches)
+      if (watched.split("?")[0] === collection) watch?.wrote(name, resourceVersion);
+  };
+  const read = async <T>(path: string): Promise<T | undefined> => {
+    const text = await http.call({ method: "GET", path }).catch(undefinedWhenNotFound);
+    return text === undefined ? undefined : JSON.parse(text);
+  };
+  const write = async <T>(path: string, query: string, contentType: string, body: object): Promise<T> => {
+    const text = await http.call({ method: "PATCH", path: `${path}?${query}`, contentType, body });
+    wrote(path, JSON.parse(text).metadata.resourceVersion);
+    return JSON.parse(text);
   };
 
-  const call = ({ method, path, contentType, body }: Call): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const url = new URL(path, access.server);
-      const payload = body === undefined ? undefined : JSON.stringify(body);
-      const headers: Record<string, string> = { accept: "application/json", "user-agent": "tsb-operator" };
-      if (payload !== undefined) {
-        headers["content-type"] = contentType ?? "application/json";
-        headers["content-length"] = String(Buffer.byteLength(payload));
+  return {
+    async get<T>(path: string): Promise<T | undefined> {
+      const { collection, name, query = "" } = NAMESPACED.exec(path)?.groups ?? {};
+      if (collection === undefined) return read(path);
+      const watch = watchOf(`${collection}${query}`);
+      if (name === undefined) {
+        const items = watch?.all();
+        return items === undefined ? read(path) : ({ items } as T);
       }
-      const sent = request(url, { agent: connect(), method, headers }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
-          const status = response.statusCode ?? 0;
-          if (status >= 200 && status < 300) resolve(text);
-          else reject(new KubeError(status, `${method} ${path}: ${status} ${reasonOf(text)}`));
-        });
-      });
+      const known = watch?.one(name);
+      return known === undefined ? read(path) : (known.object as T | undefined);
+    },
+    apply: (path, object) =>
+      write(path, "fieldManager=tsb-operator&force=true", "application/apply-patch+yaml", object),
+    mergePatch: (path, patch) => write(path, "fieldManager=tsb-operator", "application/merge-patch+json", patch),
+    async delete(path: string): Promise<void> {
+      await http.call({ method: "DELETE", path }).catch(undefinedWhenNotFound);
+      wrote(path, undefined);
+    },
+  };
+}
+
+/** The connections to one API server. */
+class Requests {
+  readonly #access: KubeAccess;
+  #agent: Agent | undefined;
+  #watching: Agent | undefined;
+
+  constructor(access: KubeAccess) {
+    this.#access = access;
+  }
+
+  async call({ method, path, contentType, body }: Call): Promise<string> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers: Record<string, string> = {};
+    if (payload !== undefined) {
+      headers["content-type"] = contentType ?? "application/json";
+      headers["content-length"] = String(Buffer.byteLength(payload));
+    }
+    this.#agent ??= this.#connections({ maxSockets: 8 });
+    const response = await this.#send(this.#agent, method, path, headers, payload);
+    return textOf(response, `${method} ${path}`);
+  }
+
+  /** The answer as it comes, in a connection of its own. */
+  async stream(path: string): Promise<Readable> {
+    this.#watching ??= this.#connections({});
+    const response = await this.#send(this.#watching, "GET", path, {}, undefined);
+    if (response.statusCode !== 200) await textOf(response, `GET ${path}`);
+    response.setTimeout(0);
+    return response.setEncoding("utf8");
+  }
+
+  #connections(options: { maxSockets?: number }): Agent {
+    const { caFile, certFile, keyFile } = this.#access;
+    const files = { ca: readFileSync(caFile), cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    return new Agent({ keepAlive: true, ...options, ...files });
+  }
+
+  #send(
+    agent: Agent,
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    payload: string | undefined,
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const url = new URL(path, this.#access.server);
+      const all = { accept: "application/json", "user-agent": "tsb-operator", ...headers };
+      const sent = request(url, { agent, method, headers: all }, resolve);
       sent.setTimeout(TIMEOUT_MS, () =>
         sent.destroy(new Error(`${method} ${path}: no answer within ${TIMEOUT_MS} ms`)),
       );
       sent.on("error", reject);
       sent.end(payload);
     });
+  }
+}
 
-  return {
-    async get<T>(path: string): Promise<T | undefined> {
-      const text = await call({ method: "GET", path }).catch(undefinedWhenNotFound);
-      return text === undefined ? undefined : JSON.parse(text);
-    },
-    async apply<T>(path: string, object: object): Promise<T> {
-      const query = "fieldManager=tsb-operator&force=true";
-      const contentType = "application/apply-patch+yaml";
-      return JSON.parse(await call({ method: "PATCH", path: `${path}?${query}`, contentType, body: object }));
-    },
-    async mergePatch<T>(path: string, patch: object): Promise<T> {
-      const contentType = "application/merge-patch+json";
-      const query = "fieldManager=tsb-operator";
-      return JSON.parse(await call({ method: "PATCH", path: `${path}?${query}`, contentType, body: patch }));
-    },
-    async delete(path: string): Promise<void> {
-      await call({ method: "DELETE", path }).catch(undefinedWhenNotFound);
-    },
-  };
+/** @throws KubeError unless the status is one of success */
+async function textOf(response: IncomingMessage, what: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString("utf8");
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return text;
+  throw new KubeError(status, `${what}: ${status} ${reasonOf(text)}`);
 }
 
 function undefinedWhenNotFound(error: unknown): undefined {
