@@ -167,7 +167,7 @@ done
 @test "config: .env in the working folder is read, with quotes and comments" {
   isolate
   printf '%s\n' '# ours' 'export MP_FLOAT_DNS="quoted.example.com" # the float' >.env
-  run -0 --separate-stderr in_environment MP_FLOAT_DNS= node --import "$TSX" "$ROOT/scripts/pki.ts" --dry-run
+  run -0 --separate-stderr in_environment MP_FLOAT_DNS= node "$ROOT/.build/pki.mjs" --dry-run
   says "mp1.tsb.example.com, quoted.example.com"
 }
 
@@ -199,7 +199,7 @@ done
 @test "config: what env.example leaves empty must be filled in, all of it at once" {
   isolate
   run -2 --separate-stderr env -i PATH="$PATH" HOME="$PWD" ENV_FILE="$ROOT/env.example" \
-    node --import "$TSX" "$ROOT/scripts/active-install.ts"
+    node "$ROOT/.build/active-install.mjs"
   local name
   for name in MP1_DNS MP_FLOAT_DNS TSB_ORG TSB_VERSION TSB_REGISTRY POSTGRES_PASSWORD TSB_ADMIN_PASSWORD; do
     says "ERROR: active-install: $name is not set"

@@ -10,7 +10,7 @@ setup() { isolate; }
 typing() {
   command -v script >/dev/null || skip "needs script of util-linux for a terminal"
   { asked && printf '%b' "$1"; } |
-    in_environment BODY="asks by name" script -qefc "node --import $TSX $BATS_TEST_DIRNAME/frame.ts" screen
+    in_environment BODY="asks by name" script -qefc "node $DRIVERS/frame.js" screen
 }
 
 # asked: the prompt is there. Keys that come earlier would meet a terminal that is not ready for them.

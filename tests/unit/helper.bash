@@ -5,7 +5,6 @@
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-TSX=$ROOT/node_modules/tsx/dist/loader.mjs
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/tests/assertions.bash"
 
@@ -58,21 +57,21 @@ in_environment() {
     TCTL_CONFIG="$BATS_TEST_TMPDIR/tctl" STATE_DIR="$BATS_TEST_TMPDIR/state" "${GOOD[@]}" "$@"
 }
 
-# run_file FILE [VARIABLE=VALUE… | FLAG…]: runs a script.
+# run_file FILE [VARIABLE=VALUE… | FLAG…]
 run_file() {
   local file=$1 settings=() flags=() argument
   shift
   for argument in "$@"; do
     if [[ $argument == -* || $argument != *=* ]]; then flags+=("$argument"); else settings+=("$argument"); fi
   done
-  in_environment "${settings[@]}" node --import "$TSX" "$file" "${flags[@]}"
+  in_environment "${settings[@]}" node --enable-source-maps "$file" "${flags[@]}"
 }
 
 # script NAME […]: runs scripts/NAME.ts.
-script() { run_file "$ROOT/scripts/$1.ts" "${@:2}"; }
+script() { run_file "$ROOT/.build/$1.mjs" "${@:2}"; }
 
 # driver NAME […]: runs tests/unit/NAME.ts.
-driver() { run_file "$BATS_TEST_DIRNAME/$1.ts" "${@:2}"; }
+driver() { run_file "$DRIVERS/$1.js" "${@:2}"; }
 
 # Neither the state folder nor a tool was touched.
 nothing_touched() {

@@ -145,7 +145,7 @@ teardown() { ! mountpoint -q state || umount state; }
   local delay root
   for delay in 0.3 0.4 0.5 0.6 0.7; do
     rm -rf state
-    in_environment timeout -s KILL "$delay" node --import "$TSX" "$ROOT/scripts/pki.ts" >killed 2>&1 || true
+    in_environment timeout -s KILL "$delay" node "$ROOT/.build/pki.mjs" >killed 2>&1 || true
     root=$(cat state/ca/ca.crt 2>/dev/null || true)
     pki
     all_hold

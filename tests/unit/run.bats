@@ -61,7 +61,7 @@ kubectl_is() {
   plan kubectl apply </dev/null
   mkdir home
   echo "touch $PWD/harm" >home/.bashrc
-  run -0 in_environment SHLVL=0 CASE="run with input" node --import "$TSX" "$BATS_TEST_DIRNAME/library.ts"
+  run -0 in_environment SHLVL=0 CASE="run with input" node "$DRIVERS/library.js"
   [ ! -e harm ]
 }
 

@@ -3,16 +3,10 @@
 
 load helper
 
-# Compiled once: a test judges several times, and tsx takes ten times as long to start.
-setup_file() {
-  "$ROOT/node_modules/.bin/esbuild" "$BATS_TEST_DIRNAME/status.ts" --bundle --platform=node --format=esm \
-    --log-level=error --outfile="$BATS_FILE_TMPDIR/status.mjs"
-}
-
 setup() { isolate; }
 
 # facts judge|render|json PATCH: the facts of the healthy pair with these changes.
-facts() { node "$BATS_FILE_TMPDIR/status.mjs" "$@" <"$BATS_TEST_DIRNAME/fixtures/status.json"; }
+facts() { node "$DRIVERS/status.js" "$@" <"$BATS_TEST_DIRNAME/fixtures/status.json"; }
 
 judge() { facts judge "$1"; }
 

@@ -13,23 +13,23 @@ setup() {
 teardown() { [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true; }
 
 # frame [VARIABLE=VALUE…] [FLAG…]
-frame() { run_file "$BATS_TEST_DIRNAME/frame.ts" "$@"; }
+frame() { driver frame "$@"; }
 
 # interrupted SIGNAL BODY: interrupts the body; it ends with 130 in time.
 interrupted() {
   local code=0 started took
   # exec, so that $! is node itself.
-  (exec env -i PATH="$PWD/bin:$PATH" BODY="$2" "${GOOD[@]}" node --import "$TSX" "$BATS_TEST_DIRNAME/frame.ts" 2>said) &
+  (exec env -i PATH="$PWD/bin:$PATH" BODY="$2" "${GOOD[@]}" node "$DRIVERS/frame.js" 2>said) &
   pid=$!
   for _ in {1..600}; do
     ! grep -q 'ready to be interrupted' said || break
     sleep 0.05
   done
   sleep 0.2
-  started=$(date +%s%3N)
+  started=$(own_milliseconds)
   kill "-$1" "$pid"
   wait "$pid" || code=$?
-  took=$(($(date +%s%3N) - started))
+  took=$(($(own_milliseconds) - started))
   is "$code" 130
   has "$(<said)" "frame: interrupted (SIG$1); nothing is lost, go on with: make frame"
   ((took < 2000)) || { echo "took $took ms" && return 1; }
@@ -164,7 +164,7 @@ interrupted() {
 @test "step: colours on a terminal, none with NO_COLOR or elsewhere" {
   command -v /usr/bin/script >/dev/null || skip "needs script of util-linux for a terminal"
   local line colour=$'\e[32m'
-  line="$(declare -p GOOD TSX BATS_TEST_DIRNAME BATS_TEST_TMPDIR ROOT); $(declare -f frame run_file in_environment); frame"
+  line="$(declare -p GOOD DRIVERS BATS_TEST_TMPDIR); $(declare -f frame driver run_file in_environment); frame"
   has "$(/usr/bin/script -qec "$line TERM=xterm" /dev/null)" "$colour"
   lacks "$(/usr/bin/script -qec "$line TERM=xterm NO_COLOR=1" /dev/null)" $'\e[3'
   lacks "$(/usr/bin/script -qec "$line TERM=dumb" /dev/null)" $'\e['
