@@ -42,6 +42,21 @@ jwk() {
 # as_admin COMMAND…: with the login that active-login left.
 as_admin() { TCTL_CONFIG=$STATE_DIR/tctl/config.yaml "$@"; }
 
+# give_secret INSTANCE NAME KEY VALUE: puts something else into a Secret there.
+give_secret() {
+  on "$1" patch secret "$2" -n tsb --type merge -p "{\"data\":{\"$3\":\"$(base64 -w0 <<<"$4")\"}}"
+}
+
+# edit_bindings STATEMENT: reads the organisation's access bindings, changes their list `allow`, and applies them.
+edit_bindings() {
+  as_admin tctl get ab "organizations/$TSB_ORG" -o yaml | node -e '
+    const { parse, stringify } = require("yaml");
+    const bindings = parse(fs.readFileSync(0, "utf8"));
+    let { allow } = bindings.spec;
+    eval(process.argv[1]);
+    process.stdout.write(stringify({ ...bindings, spec: { allow } }));' "$1" | as_admin tctl apply -f -
+}
+
 # Everything as it was installed.
 mend_pair() {
   local name

@@ -5,6 +5,7 @@
 
 load helper
 load roles
+load looking
 
 setup_file() { role_lab; }
 setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
@@ -23,6 +24,8 @@ back() {
   says "whatever $FROM wrote and $TO did not receive is lost for good"
   ALLOW_DATA_LOSS=$FROM run -1 --separate-stderr changes_nothing step failover
   says "ALLOW_DATA_LOSS names $FROM, not $TO"
+  run -1 changes_nothing typing "$FROM\n" failover
+  has "$output" "\"$FROM\" was typed, not $TO"
   run -1 --separate-stderr step switchover
   says "make failover TO=$TO"
   lab control revive "$FROM"
@@ -47,9 +50,12 @@ one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")"
   on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=0
   eventually 20 none_running "$TO" app=tsb-postgres
   run -1 --separate-stderr changes_nothing step failover
+  local said=$stderr
+  look 3 "the standby's Postgres scaled down"
+  finds "degraded database-unreadable $TO: make standby-logs STANDBY=$TO"
   on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
   on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=1
-  says "$TO was never synchronised"
+  has "$said" "$TO was never synchronised"
   eventually 60 one_is_streaming
 }
 
@@ -62,14 +68,23 @@ none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.p
   ALLOW_DATA_LOSS=$TO run -0 --separate-stderr timed "failover $FROM -> $TO" step failover
   written
   show "writer: $WRITTEN" "acknowledged and lost: $(lost "$TO" | wc -l), $(phases)"
+  says "iam-signing-key of $TO (kid $(kid "$TO")) signed the token of control plane cp1"
   says "$FROM is NOT fenced"
   says "when it comes back, run this first: make rejoin MP=$FROM"
   is "$(active) $(role "$TO") $(journal "$TO" unfencedOldActive)" "$TO active true"
-  step active-login
-  back "$FROM"
+  look 1 "after a failover, the old active not fenced"
+  finds "broken old-active-unfenced $FROM: make rejoin MP=$FROM (as soon as $FROM can be reached)"
+  is "$(fact '[active, isServing, failover.isPossible].join()')" "$TO,true,false"
+  lab control revive "$FROM"
+  eventually 30 on "$FROM" get namespace tsb
+  look 1 "two actives"
+  finds "broken two-actives pair: make rejoin MP=$FROM"
+  MP=$FROM run -0 typing "$FROM\n" rejoin
   is "$(journal "$TO" unfencedOldActive)" false
   one_pair "$TO"
 }
+
+kid() { on "$1" get secret tsb-iam-jwks -n tsb -o jsonpath='{.data.jwks\.json}' | base64 -d | node -p 'JSON.parse(fs.readFileSync(0)).keys[0].kid'; }
 
 @test "failover: started twice at once, one is refused and told who holds the lock" {
   local first=0 second=0

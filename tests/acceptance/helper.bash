@@ -106,6 +106,18 @@ sql() {
   on "$1" exec -n tsb tsb-postgres-1-0 -- psql -X -A -t -v ON_ERROR_STOP=1 -U postgres -d "${3:-postgres}" -c "$2"
 }
 
+# dns_set NAME [TYPE VALUE]: by hand, the only record of that name; without TYPE, none.
+dns_set() {
+  nsupdate -k "$DNS_TSIG_KEY_FILE" <<END
+server ${DNS_SERVER%:*} ${DNS_SERVER#*:}
+zone $DNS_ZONE
+update delete $1. A
+update delete $1. CNAME
+${2:+update add $1. 5 $2 $3}
+send
+END
+}
+
 audit() { lab audit "$@"; }
 
 changes_nothing() {

@@ -19,11 +19,6 @@ replicates_from() {
   management_plane mp2 --set "spec.highAvailability.standby.activeMpSynchronizationEndpoint.host=$1"
 }
 
-# give_secret NAME KEY VALUE: puts something else into a Secret of the standby.
-give_secret() {
-  on mp2 patch secret "$1" -n tsb --type merge -p "{\"data\":{\"$2\":\"$(base64 -w0 <<<"$3")\"}}"
-}
-
 @test "the standby pointed at the floating name: the active refuses" {
   replicates_from "$MP_FLOAT_DNS"
   eventually 20 complains mp2 "must be the permanent name of the active, not the floating name \"$MP_FLOAT_DNS\""
@@ -78,16 +73,6 @@ give_secret() {
   eventually 20 pair_is_whole
 }
 
-# edit_bindings STATEMENT: reads the organisation's access bindings, changes their list `allow`, and applies them.
-edit_bindings() {
-  as_admin tctl get ab "organizations/$TSB_ORG" -o yaml | node -e '
-    const { parse, stringify } = require("yaml");
-    const bindings = parse(fs.readFileSync(0, "utf8"));
-    let { allow } = bindings.spec;
-    eval(process.argv[1]);
-    process.stdout.write(stringify({ ...bindings, spec: { allow } }));' "$1" | as_admin tctl apply -f -
-}
-
 @test "a service account without org-reader: the active refuses; service-account mends it, and keeps others' grants" {
   local team=organizations/$TSB_ORG/teams/developers
   edit_bindings 'allow = allow.filter((rule) => rule.role !== "rbac/reader" && !JSON.stringify(rule).includes("tsb-standby-sa"))'
@@ -102,7 +87,7 @@ edit_bindings() {
 }
 
 @test "another key in the standby's service account: the active refuses; standby-secrets mends it" {
-  give_secret tsb-standby-sa jwk "$(jwk)"
+  give_secret mp2 tsb-standby-sa jwk "$(jwk)"
   eventually 20 complains mp2 "token is not signed with a key of service account"
   run -0 --separate-stderr target standby-secrets
   says "Secret tsb-standby-sa applied to mp2"
@@ -110,7 +95,7 @@ edit_bindings() {
 }
 
 @test "another iam-signing-key: the active refuses; standby-secrets overwrites it only when forced" {
-  give_secret iam-signing-key private.key "$(jwk)"
+  give_secret mp2 iam-signing-key private.key "$(jwk)"
   eventually 20 complains mp2 "iam-signing-key differs"
   run -1 --separate-stderr changes_nothing step standby-secrets
   says "mp2 already runs with another iam-signing-key than the active's"

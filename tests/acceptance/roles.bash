@@ -73,6 +73,15 @@ killed_after() { killed_once "^    $1: [0-9.]+ s\$" "$2"; }
 # said_to_be_done PHASE: waits until what was begun says so.
 said_to_be_done() { said "^    $1: [0-9.]+ s\$"; }
 
+# typing KEYS NAME: a script on a terminal; the keys are pressed when it asks for a name.
+typing() {
+  command -v script >/dev/null || skip "needs script of util-linux for a terminal"
+  { eventually 120 asked_by_name && printf '%b' "$1"; } |
+    script -qefc "node --import tsx scripts/$2.ts" "$BATS_TEST_TMPDIR/terminal"
+}
+
+asked_by_name() { grep -q 'to go on: ' "$BATS_TEST_TMPDIR/terminal"; }
+
 # writing: the writer begins, in the background.
 writing() {
   node --import tsx "$ROOT/tests/acceptance/writer.ts" "$BATS_TEST_TMPDIR/acknowledged" >"$BATS_TEST_TMPDIR/writer" 2>&1 3>&- &

@@ -5,6 +5,7 @@
 
 load helper
 load roles
+load looking
 
 setup_file() { role_lab; }
 setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
@@ -56,18 +57,6 @@ setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
 
 dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 
-# dns_set NAME TYPE VALUE
-dns_set() {
-  nsupdate -k "$DNS_TSIG_KEY_FILE" <<END
-server ${DNS_SERVER%:*} ${DNS_SERVER#*:}
-zone $DNS_ZONE
-update delete $1. A
-update delete $1. CNAME
-update add $1. 5 $2 $3
-send
-END
-}
-
 @test "switchover: an operator that undoes the fence, and a control plane that does not come back by itself" {
   touch "$LAB_DIR/$FROM/operator-rescale" "$LAB_DIR/cp1/edge-keeps-address" "$LAB_DIR/cp1/edge-keeps-tokens"
   writing
@@ -81,6 +70,8 @@ END
 
 @test "switchover: killed before the promotion, it can be undone" {
   killed_after fence switchover
+  look 1 "a switchover begun"
+  finds "broken role-change-unfinished $TO: make switchover TO=$TO" "broken no-active pair: make failover TO=$TO"
   UNDO=1 run -0 --separate-stderr step switchover
   says "undone: $FROM serves again"
   is "$(active) $(journal "$TO" outcome)" "$FROM undone"
@@ -89,10 +80,18 @@ END
 
 @test "switchover: past the promotion there is no way back" {
   killed_after promote switchover
+  touch "$LAB_DIR/$FROM/operator-rescale"
+  eventually 30 serves_again
+  look 1 "past the promotion, the fence undone by the operator"
+  finds "broken two-actives pair: make rejoin MP=$FROM" "broken role-change-unfinished $TO: make switchover TO=$TO"
+  has "$(fact 'findings.map(({ text }) => text).join()')" "$FROM is not fenced"
+  rm "$LAB_DIR/$FROM/operator-rescale"
   UNDO=1 run -4 --separate-stderr changes_nothing step switchover
   says "there is no way back, only forward"
   step switchover
 }
+
+serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.items[*].status.readyReplicas}')" "1 1"; }
 
 @test "switchover: killed after any phase, a second run finishes it" {
   local phase phases="fence promote old-active"
