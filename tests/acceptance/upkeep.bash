@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # For tests of what comes long after the guide: certificates, versions, removal. They share a lab of their own, since they
 # change what the guide left; each file begins with a whole pair.
+#
+#   EVERY_MOMENT=1   a second root rotation, killed between its phases: a minute more
 
 upkeep_lab() {
   start_lab "$SUITE_LAB-u" || return
