@@ -1,5 +1,5 @@
 /** The management plane operator of a standby instance: a database that follows the active's, and little else. */
-import type { ManagementPlane } from "./objects.ts";
+import { imageTag, type ManagementPlane } from "./objects.ts";
 import { ensureComponent, KUBEGRES } from "./operator-active.ts";
 import { applyIfDifferent } from "./operator-apply.ts";
 import { ensureDatabaseObjects, REPLICATION_SECRET, REPLICATION_USER } from "./operator-database.ts";
@@ -32,7 +32,8 @@ export class StandbyOperator {
   /** One round. @throws Blocked for every mistake that the guide warns of; each is tried again after a second */
   async reconcile(resource: ManagementPlane): Promise<Verdict> {
     const site = this.#site;
-    const owner: Owner = { resource, namespace: NAMESPACE, hub: resource.spec.hub };
+    const { hub } = resource.spec;
+    const owner: Owner = { resource, namespace: NAMESPACE, hub, tag: imageTag(site.seen.operator) };
     await removeActiveParts(site);
     const certificates = instanceCertificates(site);
     await requireCertManager(site);
