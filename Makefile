@@ -160,15 +160,15 @@ lab-down: $(PACKAGES) ## end the lab; nothing is left
 ##@ Work on this project
 
 .PHONY: test
-test: $(PACKAGES) ## lint, then every test; ends with "N passed, N failed"
+test: $(BUNDLE) ## lint, then every test; ends with "N passed, N failed"
 	tests/run lint unit acceptance
 
 .PHONY: test-unit
-test-unit: $(PACKAGES) ## the tests that need no cluster, in seconds
+test-unit: $(BUNDLE) ## the tests that need no cluster, in seconds
 	tests/run unit
 
 .PHONY: test-acceptance
-test-acceptance: $(PACKAGES) ## the tests on the rehearsal lab
+test-acceptance: $(BUNDLE) ## the tests on the rehearsal lab
 	tests/run acceptance
 
 .PHONY: lint

@@ -44,7 +44,7 @@ RECORDER
 
 # verbosely MAKE-ARGUMENT…: make with every script's --verbose; both outputs are kept.
 verbosely() {
-  target "$@" 'STEP=$(RUN) scripts/$@.ts --verbose' >>"$SEEN/output" 2>&1
+  target "$@" 'STEP=node .build/$@.mjs --verbose' >>"$SEEN/output" 2>&1
 }
 
 # Every secret there is by now, and the base64 of each: one a line.

@@ -79,7 +79,7 @@ in_lab() { cd "$ROOT" || return; }
 
 target() { make -s --no-print-directory -C "$ROOT" "$@"; }
 
-step() { node --import tsx "$ROOT/scripts/$1.ts" "${@:2}"; }
+step() { node "$ROOT/.build/$1.mjs" "${@:2}"; }
 
 on() { kubectl --context "$1" --request-timeout 10s "${@:2}"; }
 
@@ -148,7 +148,7 @@ own_state() {
 
 # begin NAME: a script in the background, as a process group of its own; its words in $BATS_TEST_TMPDIR/begun.
 begin() {
-  setsid node --import tsx "$ROOT/scripts/$1.ts" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
+  setsid node "$ROOT/.build/$1.mjs" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
   BEGUN=$!
 }
 

@@ -51,7 +51,7 @@ all_gone() { run ! pgrep -g "$1" --runstates DRSTW; }
 
 @test "ctrl-C during a wait: the script leaves within two seconds with 130, and a rerun finishes" {
   never_ready_deployment
-  ctrl_c node --import tsx scripts/active-install.ts
+  ctrl_c node .build/active-install.mjs
   on mp1 delete deployment never-ready -n tsb
   run -0 target active-install
 }

@@ -17,6 +17,7 @@ setup_suite() {
   SUITE_LAB=${ACCEPTANCE_LAB:-$(mktemp -u /tmp/tsb-suite-XXXXXX)}
   LABS=$BATS_SUITE_TMPDIR/labs
   export SUITE_LAB LABS
+  make -s -C "$root" .build/made
   : >"$LABS"
 }
 
