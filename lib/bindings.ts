@@ -1,6 +1,7 @@
 /** TSB's access bindings: one object per resource, replaced whole by an apply, so read, merge, apply, read back. */
 
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
+import { yamlAnswer } from "./answer.ts";
 import { StepError } from "./errors.ts";
 import { at, isObject, isSame, type JsonObject, listAt, textAt } from "./json.ts";
 import type { Tctl } from "./tctl.ts";
@@ -19,8 +20,9 @@ export interface Grant {
  * @throws StepError when tctl's answer is not the access bindings of that resource
  */
 export async function readBindings(tctl: Tctl, fqn: string): Promise<JsonObject> {
-  const text = await tctl.run(["get", "ab", fqn, "-o", "yaml"], `reading the access bindings of ${fqn}`);
-  const document: unknown = parse(text);
+  const doing = `reading the access bindings of ${fqn}`;
+  const text = await tctl.run(["get", "ab", fqn, "-o", "yaml"], doing);
+  const document = yamlAnswer(text, doing);
   if (
     isObject(document) &&
     textAt(document, "kind") === "AccessBindings" &&

@@ -2,7 +2,7 @@
 
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { parse } from "yaml";
+import { yamlAnswer } from "./answer.ts";
 import { helmEnvironment } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { textAt } from "./json.ts";
@@ -75,7 +75,7 @@ async function localChart(path: string, state: State): Promise<Chart> {
         env: helmEnvironment(state),
         timeoutSeconds: PULL_TIMEOUT,
       });
-  const version = textAt(parse(yaml), "version");
+  const version = textAt(yamlAnswer(yaml, `reading the chart ${path}`), "version");
   if (!version) throw new StepError(`the chart ${path} has no version in its Chart.yaml`);
   return { path, version };
 }

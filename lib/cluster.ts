@@ -1,6 +1,6 @@
 /** One Kubernetes cluster: kubectl and helm bound to its context, after a check that it is the cluster we think. */
 
-import { StepError } from "./errors.ts";
+import { jsonAnswer } from "./answer.ts";
 import { isObject, type JsonObject, listAt, textAt } from "./json.ts";
 import { attempt, type Finished, failure, follow, run } from "./run.ts";
 import type { State } from "./state.ts";
@@ -144,14 +144,10 @@ export function helmEnvironment(state: State): Record<string, string> {
   };
 }
 
-function objectsIn(json: string, doing: string): KubeObject[] {
+/** The objects in kubectl's answer, one or a List. */
+export function objectsIn(json: string, doing: string): KubeObject[] {
   if (json.trim() === "") return [];
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch (cause) {
-    throw new StepError(`${doing}: kubectl's answer is not JSON`, { cause });
-  }
+  const parsed = jsonAnswer(json, doing);
   const items = textAt(parsed, "kind")?.endsWith("List") ? listAt(parsed, "items") : [parsed];
   return items.filter(isKubeObject);
 }

@@ -4,6 +4,7 @@
  */
 
 import { hostname, userInfo } from "node:os";
+import { jsonAnswer } from "./answer.ts";
 import { type Cluster, guardChanges, TSB_NAMESPACE } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { at, textAt } from "./json.ts";
@@ -174,7 +175,7 @@ class Lock {
     const doing = `taking the lock on ${this.#cluster.name}`;
     const call = { doing, input: JSON.stringify(lease), isUnguarded: true } as const;
     try {
-      const stored: unknown = JSON.parse(await this.#cluster.change([verb, "-f", "-", "-o", "json"], call));
+      const stored = jsonAnswer(await this.#cluster.change([verb, "-f", "-", "-o", "json"], call), doing);
       this.#version = textAt(stored, "metadata", "resourceVersion");
       return true;
     } catch (error) {

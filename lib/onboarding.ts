@@ -1,6 +1,7 @@
 /** Onboarding one control plane cluster. */
 
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
+import { jsonAnswer, yamlAnswer } from "./answer.ts";
 import type { Chart } from "./chart.ts";
 import type { Cluster } from "./cluster.ts";
 import { StepError } from "./errors.ts";
@@ -42,7 +43,7 @@ export async function installTemplate(
   const existing = await tctl.get("cluster", plane.name);
   if (existing !== undefined) {
     const kept = state.read(plane.name, TEMPLATE_FILE);
-    if (kept !== undefined) return mapping(parse(kept), plane.name);
+    if (kept !== undefined) return mapping(yamlAnswer(kept, `reading ${plane.name}/${TEMPLATE_FILE}`), plane.name);
     const account = at(
       (await readRelease(plane.cluster, CP_RELEASE, CP_NAMESPACE))?.values,
       "secrets",
@@ -58,13 +59,13 @@ export async function installTemplate(
   };
   const doing = `creating the cluster object ${plane.name}`;
   const text = await tctl.run(["apply", "-f", "-", "-o", "yaml"], doing, { input: stringify(object), mutates: true });
-  const template = textAt(parse(text), "spec", "installTemplate", "helm");
+  const template = textAt(yamlAnswer(text, doing), "spec", "installTemplate", "helm");
   if (!template)
     throw new StepError(`${doing}: tctl returned no .spec.installTemplate.helm`, {
       next: "TSB returns it from 1.7 on; check the version of tctl and of the management plane",
     });
   state.write(template, plane.name, TEMPLATE_FILE);
-  return mapping(parse(template), plane.name);
+  return mapping(yamlAnswer(template, doing), plane.name);
 }
 
 function mapping(value: unknown, name: string): JsonObject {
@@ -76,8 +77,8 @@ function mapping(value: unknown, name: string): JsonObject {
 
 /** What the management plane says of a cluster: "READY", or another status with its message. */
 export async function clusterStatus(tctl: Tctl, name: string): Promise<{ status: string; message: string }> {
-  const text = await tctl.run(["status", "cluster", name, "-o", "json"], `reading the status of cluster ${name}`);
-  const document: unknown = JSON.parse(text);
+  const doing = `reading the status of cluster ${name}`;
+  const document = jsonAnswer(await tctl.run(["status", "cluster", name, "-o", "json"], doing), doing);
   return {
     status: textAt(document, "spec", "status") ?? "unknown",
     message: textAt(document, "spec", "message") ?? "",

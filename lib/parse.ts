@@ -122,36 +122,36 @@ export function chart(text: string): string {
       throw new Error(`"${printable(text)}" is not an oci:// chart reference`);
     return text;
   }
-  const path = resolve(text);
-  const found = statSync(path, { throwIfNoEntry: false });
+  const file = path(text);
+  const found = statSync(file, { throwIfNoEntry: false });
   if (!found) throw new Error(`"${printable(text)}" is neither a folder, a .tgz file nor an oci:// reference`);
-  if (found.isFile() && !path.endsWith(".tgz")) throw new Error(`"${printable(text)}" is a file but not a .tgz`);
-  return path;
+  if (found.isFile() && !file.endsWith(".tgz")) throw new Error(`"${printable(text)}" is a file but not a .tgz`);
+  return file;
 }
 
 /** A readable file; the absolute path is returned. */
 export function readableFile(text: string): string {
-  const path = resolve(text);
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) throw new Error(`no such file: ${printable(path)}`);
-  if (!found.isFile()) throw new Error(`not a file: ${printable(path)}`);
+  const file = path(text);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new Error(`no such file: ${printable(file)}`);
+  if (!found.isFile()) throw new Error(`not a file: ${printable(file)}`);
   try {
-    accessSync(path, constants.R_OK);
+    accessSync(file, constants.R_OK);
   } catch (cause) {
-    throw new Error(`can't be read: ${printable(path)}`, { cause });
+    throw new Error(`can't be read: ${printable(file)}`, { cause });
   }
-  return path;
+  return file;
 }
 
 /** An executable file; the absolute path is returned. */
 export function executable(text: string): string {
-  const path = readableFile(text);
+  const file = readableFile(text);
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(file, constants.X_OK);
   } catch (cause) {
-    throw new Error(`is not executable: ${printable(path)}`, { cause });
+    throw new Error(`is not executable: ${printable(file)}`, { cause });
   }
-  return path;
+  return file;
 }
 
 /** A path that need not exist yet; made absolute. */

@@ -1,5 +1,6 @@
 /** Helm releases: installed or upgraded only when something differs, and freed when an interrupted helm left them stuck. */
 
+import { jsonAnswer } from "./answer.ts";
 import type { Chart } from "./chart.ts";
 import type { Cluster } from "./cluster.ts";
 import { StepError } from "./errors.ts";
@@ -44,7 +45,7 @@ export async function readRelease(
     const args = [...command, name, "-n", namespace, "-o", "json"];
     const doing = `reading release ${name} on ${cluster.name}`;
     const ended = await cluster.helm(args, { doing, mutates: false });
-    if (ended.exitCode === 0) return JSON.parse(ended.stdout);
+    if (ended.exitCode === 0) return jsonAnswer(ended.stdout, doing);
     if (/release: not found/.test(ended.stderr)) return undefined;
     throw failure("helm", args, ended, { doing });
   };

@@ -1,9 +1,11 @@
 /** The embedded Postgres: whether the standby streams from the active, and how far behind it is. */
 
+import { jsonAnswer } from "./answer.ts";
 import { type Cluster, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { at, listAt, textAt } from "./json.ts";
 import { complaints, readManagementPlane, waitUntilTakenUp } from "./management-plane.ts";
+import { printable } from "./parse.ts";
 import { type Look, waitFor } from "./wait.ts";
 import { diagnose } from "./workloads.ts";
 
@@ -89,12 +91,7 @@ async function queryPod(cluster: Cluster, pod: string, sql: string, doing: strin
 export async function readDatabase(cluster: Cluster, pod?: string): Promise<DatabaseState> {
   const doing = `asking Postgres on ${cluster.name}`;
   const text = await (pod ? queryPod(cluster, pod, STATE_SQL, doing) : query(cluster, STATE_SQL, doing));
-  let row: unknown;
-  try {
-    row = JSON.parse(text);
-  } catch (cause) {
-    throw new StepError(`${doing}: its answer is not JSON: ${text.slice(0, 80)}`, { cause });
-  }
+  const row = jsonAnswer(text, doing);
   const lsn = textAt(row, "lsn") ?? "0/0";
   const age = at(row, "replayAge");
   const timeline = at(row, "timeline");
@@ -119,9 +116,13 @@ export async function readDatabase(cluster: Cluster, pod?: string): Promise<Data
   };
 }
 
-/** A position in Postgres's log, "X/Y" in hexadecimal, as a number of bytes. */
+/**
+ * A position in Postgres's log, "X/Y" in hexadecimal, as a number of bytes.
+ * @throws StepError when it is none
+ */
 export function lsnToBytes(lsn: string): bigint {
-  const [high = "0", low = "0"] = lsn.split("/");
+  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(lsn) ?? [];
+  if (high === undefined) throw new StepError(`Postgres gave "${printable(lsn)}" as a position in its log`);
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
 

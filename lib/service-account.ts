@@ -1,7 +1,7 @@
 /** The service account with which a standby introduces itself to the active, and its private key. */
 
 import { createHash } from "node:crypto";
-import { parse } from "yaml";
+import { yamlAnswer } from "./answer.ts";
 import { StepError } from "./errors.ts";
 import { isObject, textAt } from "./json.ts";
 import { type Finished, failure } from "./run.ts";
@@ -36,7 +36,7 @@ export async function readAccount(tctl: Tctl): Promise<unknown> {
   const doing = `reading service account ${STANDBY_SA}`;
   const args = ["get", STANDBY_SA, "-o", "yaml"];
   const ended = await call(tctl, args, doing, false);
-  if (ended.exitCode === 0) return parse(ended.stdout);
+  if (ended.exitCode === 0) return yamlAnswer(ended.stdout, doing);
   if (isNotFound(ended)) return undefined;
   throw failure("tctl", ["sa", ...args], ended, { doing });
 }

@@ -1,5 +1,6 @@
 /** One instance as its own cluster and database describe it. */
 
+import { jsonAnswer } from "./answer.ts";
 import { Cluster, find, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import type { InstanceNames } from "./config.ts";
 import { addressInWords, addressOf } from "./envoy.ts";
@@ -118,7 +119,7 @@ async function readReleaseFacts(cluster: Cluster): Promise<ReleaseFacts | null> 
   const args = ["get", "metadata", MP_RELEASE, "-n", TSB_NAMESPACE, "-o", "json"];
   const ended = await cluster.helm(args, { doing, mutates: false });
   if (ended.exitCode !== 0) return null;
-  const metadata: unknown = JSON.parse(ended.stdout);
+  const metadata = jsonAnswer(ended.stdout, doing);
   return {
     name: MP_RELEASE,
     status: textAt(metadata, "status") ?? "unknown",

@@ -1,7 +1,7 @@
 /** tctl, with a configuration of our own in the state folder; the user's is neither read nor changed. */
 
 import { createHash } from "node:crypto";
-import { parse } from "yaml";
+import { yamlAnswer } from "./answer.ts";
 import { SettingsError, StepError } from "./errors.ts";
 import { attempt, type Finished, failure, run } from "./run.ts";
 import type { State } from "./state.ts";
@@ -106,14 +106,15 @@ export class Tctl {
     const args = ["get", kind, name, "-o", "yaml"];
     const doing = `reading ${kind} ${name}`;
     const ended = await this.attempt(args, doing);
-    if (ended.exitCode === 0) return parse(ended.stdout);
+    if (ended.exitCode === 0) return yamlAnswer(ended.stdout, doing);
     if (isNotFound(ended)) return undefined;
     throw failure("tctl", args, ended, { doing });
   }
 
   /** Reads all objects of one kind: the parsed List. */
   async list(kind: string): Promise<unknown> {
-    return parse(await this.run(["get", kind, "-o", "yaml"], `reading ${kind}`));
+    const doing = `reading ${kind}`;
+    return yamlAnswer(await this.run(["get", kind, "-o", "yaml"], doing), doing);
   }
 
   #call(doing: string) {

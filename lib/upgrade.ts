@@ -1,5 +1,6 @@
 /** Bringing an instance's release to another TSB version, and telling when all of it has arrived there. */
 
+import { jsonAnswer } from "./answer.ts";
 import { type Chart, fetchChart, tsbChart } from "./chart.ts";
 import { type Cluster, TSB_NAMESPACE } from "./cluster.ts";
 import type { Settings } from "./config.ts";
@@ -98,7 +99,7 @@ async function earlierVersions(cluster: Cluster): Promise<string[]> {
   const doing = `reading the history of release ${MP_RELEASE} on ${cluster.name}`;
   const ended = await cluster.helm(args, { doing, mutates: false });
   if (ended.exitCode !== 0) throw failure("helm", args, ended, { doing });
-  const revisions: unknown = JSON.parse(ended.stdout);
+  const revisions = jsonAnswer(ended.stdout, doing);
   const versions = (Array.isArray(revisions) ? revisions : []).flatMap(
     (revision: unknown) => /-(v?\d+\.\d+\.\d+.*)$/.exec(textAt(revision, "chart") ?? "")?.[1] ?? [],
   );

@@ -205,8 +205,3 @@ done
     says "ERROR: active-install: $name is not set"
   done
 }
-
-@test "config: no text makes a parser crash, and what it takes keeps its form" {
-  isolate
-  run -0 driver parsers
-}

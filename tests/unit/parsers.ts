@@ -1,10 +1,9 @@
-/** Driver for config.bats: properties of the parsers, whatever text they are given. */
+/** For fuzz.ts: properties of the parsers of single settings, whatever text they are given. */
 
 import fc from "fast-check";
-import { fillEmpty } from "../../lib/env-file.ts";
 import * as as from "../../lib/parse.ts";
 
-const parsers: readonly ((given: string) => unknown)[] = [
+const all: readonly ((given: string) => unknown)[] = [
   as.fqdn,
   as.zone,
   as.hostAndPort,
@@ -32,43 +31,19 @@ function attempt<T>(parse: (given: string) => T, given: string): T | undefined {
   }
 }
 
-fc.assert(fc.property(text, fc.constantFrom(...parsers), (given, parse) => void attempt(parse, given)));
+/** Runs them. @throws fast-check's error with the counterexample */
+export function parsers(): void {
+  fc.assert(fc.property(text, fc.constantFrom(...all), (given, parse) => void attempt(parse, given)));
 
-const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
-const name = fc.array(label, { minLength: 2, maxLength: 5 }).map((labels) => `${labels.join(".")}.example`);
-fc.assert(fc.property(name, (given) => as.fqdn(given) === given));
-fc.assert(fc.property(text, (given) => /^[a-z0-9.-]*$/.test(attempt(as.fqdn, given) ?? "")));
+  const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
+  const name = fc.array(label, { minLength: 2, maxLength: 5 }).map((labels) => `${labels.join(".")}.example`);
+  fc.assert(fc.property(name, (given) => as.fqdn(given) === given));
+  fc.assert(fc.property(text, (given) => /^[a-z0-9.-]*$/.test(attempt(as.fqdn, given) ?? "")));
 
-fc.assert(
-  fc.property(name, fc.integer({ min: 1, max: 65535 }), (host, port) => {
-    const found = as.hostAndPort(`${host}:${port}`);
-    return found.host === host && found.port === port && as.hostAndPort(host).port === 53;
-  }),
-);
-
-// Whatever stands in an env file, its passwords are filled without harm to another line, or it is refused.
-const line = fc.oneof(
-  fc.string().map((rest) => `A_PASSWORD=${rest}`),
-  fc.constantFrom(
-    "A_PASSWORD=",
-    "A_PASSWORD=''",
-    "export A_PASSWORD= # c",
-    "B='",
-    'B="x',
-    "# A_PASSWORD=",
-    "A_PASSWORD:",
-  ),
-  fc.string({ unit: "binary" }),
-);
-const lines = fc.array(line).map((all) => all.join("\n"));
-fc.assert(
-  fc.property(lines, (before) => {
-    let filled: { text: string; filled: string[] };
-    try {
-      filled = fillEmpty(before, ["A_PASSWORD"], () => "filled");
-    } catch (error) {
-      return error instanceof Error && error.name === "StepError";
-    }
-    return fillEmpty(filled.text, ["A_PASSWORD"], () => "again").text === filled.text;
-  }),
-);
+  fc.assert(
+    fc.property(name, fc.integer({ min: 1, max: 65535 }), (host, port) => {
+      const found = as.hostAndPort(`${host}:${port}`);
+      return found.host === host && found.port === port && as.hostAndPort(host).port === 53;
+    }),
+  );
+}
