@@ -3,8 +3,8 @@
  * text, to be shown after the variable's name.
  */
 
-import { accessSync, constants, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -126,6 +126,8 @@ export function chart(text: string): string {
   const found = statSync(file, { throwIfNoEntry: false });
   if (!found) throw new Error(`"${printable(text)}" is neither a folder, a .tgz file nor an oci:// reference`);
   if (found.isFile() && !file.endsWith(".tgz")) throw new Error(`"${printable(text)}" is a file but not a .tgz`);
+  if (found.isDirectory() && !existsSync(join(file, "Chart.yaml")))
+    throw new Error(`"${printable(text)}" is a folder without a Chart.yaml`);
   return file;
 }
 

@@ -44,6 +44,7 @@ BAD=(
   'the chart repository is a file URL|TSB_CHART_REPO=file:///charts|TSB_CHART_REPO|is not an http(s) URL'
   'the chart does not exist|MP_CHART=@/none|MP_CHART|is neither a folder, a .tgz file nor an oci:// reference'
   'the chart is a file of another kind|CP_CHART=@/file|CP_CHART|is a file but not a .tgz'
+  'the chart is a folder without a chart|MP_CHART=@|MP_CHART|is a folder without a Chart.yaml'
   'the chart is a malformed reference|MP_CHART=oci://|MP_CHART|is not an oci:// chart reference'
   'the values file is missing|MP_VALUES=@/none|MP_VALUES|no such file'
   'the values file is a folder|CP_VALUES=@|CP_VALUES|not a file'
@@ -83,6 +84,10 @@ BAD=(
   'the env file is missing|ENV_FILE=@/none|ENV_FILE|can'"'"'t read'
 )
 
+# What would do harm if a shell, or a tool's own parser, ever read it. \p is a pipe, \n a line break.
+# shellcheck disable=SC2016
+HOSTILE=('$(touch pwned);&\p`touch pwned`' '--kubeconfig=/x' 'a\nb')
+
 setup_file() {
   cd "$BATS_FILE_TMPDIR" || return
   mkdir files
@@ -93,14 +98,23 @@ setup_file() {
   # The good settings, then each kind of bad ones, in one process.
   {
     echo good
-    local i
+    local i name
     for i in "${!BAD[@]}"; do
       IFS='|' read -r _ settings _ <<<"${BAD[i]}"
       echo "$i|${settings//;/|}"
     done
+    for name in $(variables); do
+      for i in "${!HOSTILE[@]}"; do echo "$name-$i|$name=${HOSTILE[i]}"; done
+    done
   } | sed "s,@,$BATS_FILE_TMPDIR/files,g" >cases
   mkdir endings
   driver settings endings <cases
+}
+
+# variables: every one in env.example, and the file's own.
+variables() {
+  grep -oE '^(# )?[A-Z][A-Z0-9_]*=' "$ROOT/env.example" | tr -d '#= '
+  echo ENV_FILE
 }
 
 # is_refused NUMBER VARIABLE TEXT
@@ -204,4 +218,46 @@ done
   for name in MP1_DNS MP_FLOAT_DNS TSB_ORG TSB_VERSION TSB_REGISTRY POSTGRES_PASSWORD TSB_ADMIN_PASSWORD; do
     says "ERROR: active-install: $name is not set"
   done
+}
+
+@test "config: what is hostile is refused in every variable by its name, or taken as it is; nothing is executed or touched" {
+  cd "$BATS_FILE_TMPDIR/endings" || return
+  local name i taken=() refused=0
+  for name in $(variables); do
+    for i in "${!HOSTILE[@]}"; do
+      case $(<"$name-$i.code") in
+        0) taken+=("$name-$i") ;;
+        2)
+          # A line break separates the names of two clusters, whose contexts are then unknown.
+          grep -qE "^ERROR: any: ($name|[AB]_CONTEXT) " "$name-$i.err" || { cat "$name-$i.err" && return 1; }
+          refused=$((refused + 1))
+          ;;
+        *) cat "$name-$i.err" && return 1 ;;
+      esac
+    done
+  done
+  ((refused > 170))
+  # Free text alone is taken, and never with a line break.
+  is "$(printf '%s\n' "${taken[@]%-[01]}" | sort -u | paste -sd' ')" \
+    "ELASTIC_PASSWORD EXPORT LDAP_BIND_PASSWORD OUT POSTGRES_PASSWORD STATE_DIR TSB_ADMIN_PASSWORD"
+  cd .. && nothing_touched
+  run -0 find . -name pwned
+  is "$output" ""
+}
+
+@test "config: hostile values that are taken reach the tools as one argument each, literally" {
+  isolate
+  # shellcheck disable=SC2016
+  local harm='$(touch${IFS}pwned);&|`touch${IFS}pwned`*' secret='--password=$(touch pwned) "x'
+  kubeconfig_with "$harm" mp2 >kubeconfig
+  mkdir "$harm"
+  touch "$harm/hook"
+  chmod +x "$harm/hook"
+  run -1 --separate-stderr script preflight MP1_CONTEXT="$harm" TSB_CHART_REPO="https://charts.example.com/$harm" \
+    STATE_DIR="$harm/state" DNS_PROVIDER=hook DNS_HOOK="$harm/hook" POSTGRES_PASSWORD="$secret" TSB_ADMIN_PASSWORD="$secret"
+  has "$(calls)" "kubectl --context $harm --request-timeout=20s get namespace/kube-system -o json"
+  has "$(calls)" "helm pull managementplane --repo https://charts.example.com/$harm --version 1.12.0 -d $PWD/$harm/state/charts/"
+  lacks "$(calls)$output$stderr" "touch pwned"
+  run -0 find . -name pwned
+  is "$output" ""
 }

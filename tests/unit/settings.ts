@@ -1,6 +1,7 @@
 /**
  * Driver for config.bats: runs the step frame once for each line of standard input, all in one process, and records how
- * each ended. A line is a name and then settings: "name|VARIABLE=value|VARIABLE=value"; \n in a value is a line break.
+ * each ended. A line is a name and then settings: "name|VARIABLE=value|VARIABLE=value"; \n in a value is a line break, \p
+ * a pipe.
  *
  * Usage: settings.ts FOLDER   writes FOLDER/<name>.code and FOLDER/<name>.err
  */
@@ -41,7 +42,7 @@ async function ending(changes: readonly string[]): Promise<{ code: unknown; word
   process.env = { ...good };
   for (const change of changes) {
     const [, name = "", value = ""] = /^(\w+)=(.*)$/.exec(change) ?? [];
-    process.env[name] = value.replaceAll("\\n", "\n");
+    process.env[name] = value.replaceAll("\\n", "\n").replaceAll("\\p", "|");
   }
   process.exitCode = undefined;
   const words: string[] = [];
