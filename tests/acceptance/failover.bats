@@ -51,8 +51,8 @@ one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")"
   eventually 20 none_running "$TO" app=tsb-postgres
   run -1 --separate-stderr changes_nothing step failover
   local said=$stderr
-  look 3 "the standby's Postgres scaled down"
-  finds "degraded database-unreadable $TO: make standby-logs STANDBY=$TO"
+  look 3 "the standby's Postgres scaled down" \
+    "degraded database-unreadable $TO: make standby-logs STANDBY=$TO"
   on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
   on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=1
   has "$said" "$TO was never synchronised"
@@ -72,13 +72,13 @@ none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.p
   says "$FROM is NOT fenced"
   says "when it comes back, run this first: make rejoin MP=$FROM"
   is "$(active) $(role "$TO") $(journal "$TO" unfencedOldActive)" "$TO active true"
-  look 1 "after a failover, the old active not fenced"
-  finds "broken old-active-unfenced $FROM: make rejoin MP=$FROM (as soon as $FROM can be reached)"
+  look 1 "after a failover, the old active not fenced" \
+    "broken old-active-unfenced $FROM: make rejoin MP=$FROM (as soon as $FROM can be reached)"
   is "$(fact '[active, isServing, failover.isPossible].join()')" "$TO,true,false"
   lab control revive "$FROM"
   eventually 30 on "$FROM" get namespace tsb
-  look 1 "two actives"
-  finds "broken two-actives pair: make rejoin MP=$FROM"
+  look 1 "two actives" \
+    "broken two-actives pair: make rejoin MP=$FROM"
   MP=$FROM run -0 typing "$FROM\n" rejoin
   is "$(journal "$TO" unfencedOldActive)" false
   one_pair "$TO"

@@ -26,8 +26,8 @@ streams() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")" streamin
   ACTIVE=$FROM STANDBY=$TO EXPORT=$copy step standby-secrets
   look 0 "both sites up"
   lab control kill "$FROM"
-  look 1 "active's site killed"
-  finds "broken active-unreachable $FROM: make failover TO=$TO" "broken no-active pair: make failover TO=$TO"
+  look 1 "active's site killed" \
+    "broken active-unreachable $FROM: make failover TO=$TO" "broken no-active pair: make failover TO=$TO"
   is "$(fact '[active, isServing, failover.isPossible, failover.to].join()')" ",false,true,$TO"
   [[ "$(fact 'instances.find((one) => one.unreachable).unreachable.lastSeenAt')" == 20*T*Z ]]
   has "$(fact 'failover.because.join()')" "what came after is lost"
@@ -35,8 +35,8 @@ streams() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")" streamin
 
   # The control planes hold tokens that the active signed: with another key nobody would be let in.
   give_secret "$TO" iam-signing-key private.key "$(jwk)"
-  look 1 "another signing key, nothing to compare it with"
-  finds "degraded signing-key-differs $TO: make standby-secrets ACTIVE=$FROM STANDBY=$TO IMPORT=… FORCE=1"
+  look 1 "another signing key, nothing to compare it with" \
+    "degraded signing-key-differs $TO: make standby-secrets ACTIVE=$FROM STANDBY=$TO IMPORT=… FORCE=1"
   is "$(fact failover.isPossible)" false
   ALLOW_DATA_LOSS=$TO run -1 --separate-stderr changes_nothing step failover
   says "iam-signing-key of $TO (kid another) did not sign the token of control plane cp1"

@@ -70,8 +70,8 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 
 @test "switchover: killed before the promotion, it can be undone" {
   killed_after fence switchover
-  look 1 "a switchover begun"
-  finds "broken role-change-unfinished $TO: make switchover TO=$TO" "broken no-active pair: make failover TO=$TO"
+  look 1 "a switchover begun" \
+    "broken role-change-unfinished $TO: make switchover TO=$TO" "broken no-active pair: make failover TO=$TO"
   UNDO=1 run -0 --separate-stderr step switchover
   says "undone: $FROM serves again"
   is "$(active) $(journal "$TO" outcome)" "$FROM undone"
@@ -82,8 +82,8 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   killed_after promote switchover
   touch "$LAB_DIR/$FROM/operator-rescale"
   eventually 30 serves_again
-  look 1 "past the promotion, the fence undone by the operator"
-  finds "broken two-actives pair: make rejoin MP=$FROM" "broken role-change-unfinished $TO: make switchover TO=$TO"
+  look 1 "past the promotion, the fence undone by the operator" \
+    "broken two-actives pair: make rejoin MP=$FROM" "broken role-change-unfinished $TO: make switchover TO=$TO"
   has "$(fact 'findings.map(({ text }) => text).join()')" "$FROM is not fenced"
   rm "$LAB_DIR/$FROM/operator-rescale"
   UNDO=1 run -4 --separate-stderr changes_nothing step switchover
