@@ -4,7 +4,8 @@ import { Agent, request } from "node:https";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
 
-const TIMEOUT_MS = 5000;
+// Longer than a machine may stand still whose processors a hypervisor gives to others.
+const TIMEOUT_MS = 20_000;
 
 /** Whom to dial, and what to trust. */
 export interface Endpoint {

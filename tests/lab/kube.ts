@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { Watch, type WatchSource } from "./kube-watch.ts";
 import type { KubeApi } from "./lab.ts";
 
-const TIMEOUT_MS = 8000;
+const TIMEOUT_MS = 20_000;
 
 /** Where an API server is and the files that prove who asks. */
 export interface KubeAccess {
@@ -42,7 +42,7 @@ const NAMESPACED =
 /**
  * What is read repeatedly is watched instead, so that looking again costs no request; what the client itself wrote is
  * never read back older than that.
- * @returns a client that reads its files on first use, keeps connections open, and gives up after 8 s
+ * @returns a client that reads its files on first use, keeps connections open, and gives up after 20 s
  * @throws (from its methods) KubeError when the server refuses; the socket's error when it can't be reached
  */
 export function kubeApi(access: KubeAccess): KubeApi {
