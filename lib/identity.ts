@@ -64,13 +64,14 @@ export async function identify({ name, context }: Named, options: Options): Prom
 
 /**
  * What is wrong with the identities of clusters: one that is another than before (as {@link rememberCluster} kept it),
- * two that are the same.
+ * two that are the same, one that is known by another name.
  */
 export function identityProblems(identified: readonly Identified[], state: State): Problem[] {
   return identified.flatMap(({ cluster, uid }, index) => {
     const variable = contextVariable(cluster.name);
     const before = state.read(cluster.name, "cluster-uid")?.trim();
     const twin = identified.slice(0, index).find((other) => other.uid === uid)?.cluster;
+    const other = before || twin ? undefined : knownAs(uid, cluster.name, state);
     const problems: Problem[] = [];
     if (before && before !== uid)
       problems.push({
@@ -84,8 +85,19 @@ export function identityProblems(identified: readonly Identified[], state: State
         what: `"${cluster.context}" and "${twin.context}" (${twin.name}) are one and the same cluster (kube-system ${uid})`,
         mend: "give each its own cluster",
       });
+    if (other)
+      problems.push({
+        variable,
+        what: `"${cluster.context}" leads to the cluster of ${other} (kube-system ${uid})`,
+        mend: `mend the context; if ${other} is now called ${cluster.name}, remove ${state.path(other, "cluster-uid")}`,
+      });
     return problems;
   });
+}
+
+/** The other name under which a cluster is remembered. */
+function knownAs(uid: string, name: string, state: State): string | undefined {
+  return state.folders().find((folder) => folder !== name && state.read(folder, "cluster-uid")?.trim() === uid);
 }
 
 /** Keeps a cluster's identity as `<name>/cluster-uid` in the state folder, once something of ours is on it. */

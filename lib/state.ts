@@ -1,6 +1,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -86,6 +87,13 @@ export class State {
       rmSync(temporary, { force: true });
       throw new StepError(`can't write ${path}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** The names of the folders in it. */
+  folders(): string[] {
+    if (!existsSync(this.dir)) return [];
+    const entries = readdirSync(this.dir, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   }
 
   /** Removes an entry; none is fine. */
