@@ -4,7 +4,7 @@ import { CERT_MANAGER, CERT_MANAGER_FILE, CERT_MANAGER_VALUES } from "./cert-man
 import { type Cluster, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import { deleteNamespace, deleteObjects } from "./deletion.ts";
 import { at, isSame, textAt } from "./json.ts";
-import { type Contents, contentsOf, nameOf } from "./namespace-contents.ts";
+import { type Contents, contentsOf, NOTHING, nameOf } from "./namespace-contents.ts";
 import * as output from "./output.ts";
 import { readRelease, uninstallRelease } from "./release.ts";
 import type { State } from "./state.ts";
@@ -19,7 +19,6 @@ export interface CertManagerPlan {
   hasNamespace: boolean;
 }
 
-const NOTHING: Contents = { ours: [], foreign: [] };
 /** Made by cert-manager itself, without a mark. */
 const OWN_NAMES = ["Secret/cert-manager-webhook-ca"];
 
@@ -67,7 +66,7 @@ export async function removeCertManager(
   const { state, timeoutSeconds } = options;
   await uninstallRelease(cluster, CERT_MANAGER, CERT_MANAGER, timeoutSeconds);
   await deleteObjects(cluster, plan.crds, undefined, timeoutSeconds);
-  if (plan.hasNamespace && plan.contents.foreign.length === 0)
+  if (plan.hasNamespace && plan.contents.stays === undefined)
     await deleteNamespace(cluster, CERT_MANAGER, timeoutSeconds);
   state.remove(cluster.name, CERT_MANAGER_FILE);
   output.done(`cert-manager removed from ${cluster.name}`);

@@ -18,6 +18,13 @@ export const CERT_MANAGER_VALUES = {
   featureGates: "ExperimentalCertificateSigningRequestControllers=true",
 };
 
+/** Whether somebody else installed cert-manager on a cluster. */
+export async function hasOthersCertManager(cluster: Cluster, state: State): Promise<boolean> {
+  // Written before ours is installed. CRDs alone tell nothing: the chart leaves them behind when it is uninstalled.
+  if (state.read(cluster.name, CERT_MANAGER_FILE) !== undefined) return false;
+  return (await cluster.get(["deployments"], { everywhereNamed: `${CERT_MANAGER}-webhook` })).length > 0;
+}
+
 /**
  * Installs cert-manager where it is missing. One that somebody else installed is left alone.
  * @throws StepError when its three deployments are not ready in time
@@ -28,10 +35,7 @@ export async function ensureCertManager(
   options: { state: State; dryRun: boolean },
 ): Promise<void> {
   const timeoutSeconds = settings.INSTALL_TIMEOUT;
-  // Written before ours is installed. CRDs alone tell nothing: the chart leaves them behind when it is uninstalled.
-  const isOurs = options.state.read(cluster.name, CERT_MANAGER_FILE) !== undefined;
-  const [webhook] = isOurs ? [] : await cluster.get(["deployments"], { everywhereNamed: `${CERT_MANAGER}-webhook` });
-  if (webhook)
+  if (await hasOthersCertManager(cluster, options.state))
     return output.already(`cert-manager is on ${cluster.name} already, installed by somebody else: left alone`);
   const chart = await fetchChart(certManagerChart(settings), options.state);
   const release = { name: CERT_MANAGER, namespace: CERT_MANAGER, chart, values: CERT_MANAGER_VALUES };

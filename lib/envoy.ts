@@ -3,6 +3,7 @@
 import { type Cluster, find, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import type { Address } from "./dns-records.ts";
 import { StepError } from "./errors.ts";
+import { OPERATOR } from "./fencing.ts";
 import { isObject, listAt, textAt } from "./json.ts";
 import { type Look, waitFor } from "./wait.ts";
 
@@ -38,12 +39,12 @@ export function addressInWords(address: Address): string {
 
 async function lookForAddress(cluster: Cluster): Promise<Look<Address>> {
   const objects = await read(cluster);
-  if (!find(objects, "Namespace", TSB_NAMESPACE))
-    throw new StepError(`${cluster.name} has no namespace ${TSB_NAMESPACE}: no management plane is installed there`, {
+  const service = find(objects, "Service", SERVICE);
+  if (!service && !find(objects, "Deployment", OPERATOR))
+    throw new StepError(`${cluster.name} has no deployment ${OPERATOR}: no management plane is installed there`, {
       next: "make active-install",
       isFinal: true,
     });
-  const service = find(objects, "Service", SERVICE);
   if (!service) return { pending: `service ${SERVICE} is not there yet` };
   const type = textAt(service, "spec", "type") ?? "ClusterIP";
   if (type !== "LoadBalancer")
@@ -56,7 +57,7 @@ async function lookForAddress(cluster: Cluster): Promise<Look<Address>> {
 }
 
 async function read(cluster: Cluster): Promise<KubeObject[]> {
-  const resources = [`namespace/${TSB_NAMESPACE}`, `service/${SERVICE}`];
+  const resources = [`deployment/${OPERATOR}`, `service/${SERVICE}`];
   return cluster.get(resources, { namespace: TSB_NAMESPACE });
 }
 

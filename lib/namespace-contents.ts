@@ -15,6 +15,8 @@ export interface Ownership {
 /** What Kubernetes itself puts into every namespace, and what only follows from something else. */
 const OF_KUBERNETES = ["ServiceAccount/default", "ConfigMap/kube-root-ca.crt", "ConfigMap/openshift-service-ca.crt"];
 const PASSED_OVER = ["Event", "Lease", "Endpoints", "EndpointSlice", "PodMetrics", "ControllerRevision"];
+/** Given to us by docs/rbac. They are the administrators', and so is the namespace that they were put into. */
+const PERMISSIONS = ["Role/tsb-active-standby", "RoleBinding/tsb-active-standby"];
 /** Who writes what we install: ourselves, and TSB's operator. */
 const MANAGERS = /^(tsb-active-standby|tsb-?operator.*)$/;
 const GROUPS = /(^|\.)(tetrate\.io|kubegres\.reactive-tech\.io)\/v/;
@@ -25,7 +27,12 @@ export interface Contents {
   ours: readonly KubeObject[];
   /** Without owner, and not ours. */
   foreign: readonly KubeObject[];
+  /** Why the namespace itself is not ours to delete; undefined: it is. */
+  stays: string | undefined;
 }
+
+/** A namespace that is not there. */
+export const NOTHING: Contents = { ours: [], foreign: [], stays: undefined };
 
 /** Sorts everything in a namespace that nothing else owns; what has an owner goes and stays with it. */
 export async function contentsOf(cluster: Cluster, ownership: Ownership): Promise<Contents> {
@@ -39,7 +46,15 @@ export async function contentsOf(cluster: Cluster, ownership: Ownership): Promis
   );
   const claimed = claimsOfOwnedPods(objects);
   const belongs = (object: KubeObject) => isOurs(object, ownership) || claimed.has(nameOf(object));
-  return { ours: roots.filter(belongs), foreign: roots.filter((object) => !belongs(object)) };
+  const foreign = roots.filter((object) => !belongs(object));
+  return { ours: roots.filter(belongs), foreign, stays: whyItStays(objects, foreign) };
+}
+
+function whyItStays(objects: readonly KubeObject[], foreign: readonly KubeObject[]): string | undefined {
+  if (foreign.length > 0) return `for these are not ours: ${foreign.map(nameOf).join(", ")}`;
+  return objects.some((object) => PERMISSIONS.includes(nameOf(object)))
+    ? "for an administrator made it, with our permissions in it (docs/rbac)"
+    : undefined;
 }
 
 /** "Secret/tsb-certs" */
@@ -48,7 +63,7 @@ export function nameOf(object: KubeObject): string {
 }
 
 function isNothing(object: KubeObject): boolean {
-  return PASSED_OVER.includes(object.kind) || OF_KUBERNETES.includes(nameOf(object));
+  return PASSED_OVER.includes(object.kind) || [...OF_KUBERNETES, ...PERMISSIONS].includes(nameOf(object));
 }
 
 /** Whether an object bears a mark of what was installed. */

@@ -1,10 +1,12 @@
 /** The checks before anything is touched: each returns its findings, none of them changes anything. */
 
-import { type Cluster, TSB_NAMESPACE } from "./cluster.ts";
+import { hasOthersCertManager } from "./cert-manager.ts";
+import type { Cluster } from "./cluster.ts";
 import { messageOf, StepError } from "./errors.ts";
-import { listAt } from "./json.ts";
 import { type Role, readManagementPlane, roleOf } from "./management-plane.ts";
+import { missingPermissions } from "./permissions.ts";
 import { attempt } from "./run.ts";
+import type { State } from "./state.ts";
 
 /** What a check found: "ok" and "warn" let the run go on, "bad" ends it. */
 export interface Finding {
@@ -49,54 +51,28 @@ export async function checkTools(): Promise<Finding[]> {
   );
 }
 
-/** An API that the scripts use; `group` "" is the core. */
-interface Need {
-  group: string;
-  resource: string;
-  verbs: readonly string[];
-}
-
-/** What the scripts themselves do; helm needs what its charts hold, which only the charts know. */
-const NEEDS: readonly Need[] = [
-  { group: "", resource: "namespaces", verbs: ["get", "create"] },
-  { group: "", resource: "secrets", verbs: ["get", "list", "create", "patch", "delete"] },
-  { group: "", resource: "services", verbs: ["get", "create"] },
-  { group: "", resource: "pods", verbs: ["get", "list"] },
-  { group: "", resource: "pods/log", verbs: ["get"] },
-  { group: "", resource: "pods/exec", verbs: ["create"] },
-  { group: "", resource: "events", verbs: ["list"] },
-  { group: "coordination.k8s.io", resource: "leases", verbs: ["get", "create", "update"] },
-  { group: "apps", resource: "deployments", verbs: ["get", "list", "create", "patch"] },
-  { group: "install.tetrate.io", resource: "managementplanes", verbs: ["get", "create", "patch"] },
-];
-
-/** Whether we may do what the scripts do, asked in one request. */
-export async function checkPermissions(cluster: Cluster): Promise<Finding[]> {
-  const review = {
-    apiVersion: "authorization.k8s.io/v1",
-    kind: "SelfSubjectRulesReview",
-    spec: { namespace: TSB_NAMESPACE },
-  };
-  const path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-  const doing = `asking ${cluster.name} what we may do`;
-  // A review is a question put as a POST: nothing is stored.
-  const answer: unknown = JSON.parse(
-    await cluster.kubectl(["create", "--raw", path, "-f", "-"], { doing, input: JSON.stringify(review) }),
-  );
-  const rules = listAt(answer, "status", "resourceRules");
-  const missing = NEEDS.flatMap((need) =>
-    need.verbs
-      .filter((verb) => !rules.some((rule) => allows(rule, need, verb)))
-      .map((verb) => `${verb} ${need.resource}`),
-  );
+/**
+ * Whether we may do what the scripts do: all that docs/rbac gives.
+ * @param isActive false: cert-manager may have to be installed there, too
+ */
+export async function checkPermissions(cluster: Cluster, isActive: boolean, state: State): Promise<Finding[]> {
+  // Not permitted to look, we know of none: then all of it is named.
+  const hasOthers = async () => hasOthersCertManager(cluster, state).catch(falseOnStepError);
+  const files =
+    isActive || (await hasOthers()) ? (["active.yaml"] as const) : (["active.yaml", "standby.yaml"] as const);
+  const { missing, isIncomplete } = await missingPermissions(cluster, files);
   if (missing.length === 0) return [{ level: "ok", text: `${cluster.name}: permitted to do what the scripts do` }];
-  const text = `${cluster.name}: not permitted in namespace ${TSB_NAMESPACE}: ${missing.join(", ")}`;
-  return [{ level: "bad", text, mend: `ask for these permissions for the user of context ${cluster.context}` }];
+  const text = `${cluster.name}: not permitted to ${missing.join(", ")}`;
+  if (isIncomplete) return [{ level: "warn", text: `${text}; or so it seems: its API server can't tell all` }];
+  const apply = files.map((file) => `-f docs/rbac/${file}`).join(" ");
+  return [
+    { level: "bad", text, mend: `have an administrator run: kubectl --context ${cluster.context} apply ${apply}` },
+  ];
 }
 
-function allows(rule: unknown, need: Need, verb: string): boolean {
-  const has = (key: string, wanted: string) => listAt(rule, key).some((one) => one === "*" || one === wanted);
-  return has("apiGroups", need.group) && has("resources", need.resource) && has("verbs", verb);
+function falseOnStepError(error: unknown): false {
+  if (error instanceof StepError) return false;
+  throw error;
 }
 
 /** The roles that the clusters say they have, against the roles this run takes for granted. */

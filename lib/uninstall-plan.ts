@@ -11,7 +11,7 @@ import { floatHolder } from "./float.ts";
 import { isUnfinished, JOURNAL } from "./journal.ts";
 import { at, textAt } from "./json.ts";
 import { MP_RELEASE } from "./management-plane.ts";
-import { type Contents, contentsOf, nameOf } from "./namespace-contents.ts";
+import { type Contents, contentsOf, NOTHING, nameOf } from "./namespace-contents.ts";
 import type { Member } from "./pair.ts";
 import { type ReleaseStatus, readRelease } from "./release.ts";
 import { slotOf } from "./replication-slot.ts";
@@ -93,7 +93,7 @@ export async function planUninstall(
     target.role === "standby" ? slotOf(cluster) : undefined,
   ]);
   const hasNamespace = find(namespaces, "Namespace", TSB_NAMESPACE) !== undefined;
-  const contents = hasNamespace ? await tsbContents(cluster) : { ours: [], foreign: [] };
+  const contents = hasNamespace ? await tsbContents(cluster) : NOTHING;
   const slotName = slot ?? textAt(readNote(state, target.name), "slot");
   const active = members.find((member) => member !== target && member.role === "active");
   return {
@@ -126,7 +126,7 @@ export function isGone(plan: UninstallPlan): boolean {
   return (
     !plan.release &&
     plan.contents.ours.length === 0 &&
-    (!plan.hasNamespace || plan.contents.foreign.length > 0) &&
+    (!plan.hasNamespace || plan.contents.stays !== undefined) &&
     plan.webhooks.length === 0 &&
     plan.certManager.stays !== undefined &&
     plan.slot === undefined &&
@@ -149,23 +149,22 @@ export function describePlan(plan: UninstallPlan): { goes: string[]; stays: stri
   const { target, release, contents, hasNamespace, certManager, slot } = plan;
   const list = (objects: readonly KubeObject[]) => objects.map(nameOf).join(", ");
   const left = leftByHelm(contents.ours);
-  const isWhole = contents.foreign.length === 0;
   const goes = [
     release &&
       `release ${MP_RELEASE} (${release.chartVersion}) on ${target.name}, and all that TSB's operator made there`,
     left.length > 0 && `in namespace ${TSB_NAMESPACE}: ${list(left)}`,
-    hasNamespace && isWhole && `namespace ${TSB_NAMESPACE}`,
+    hasNamespace && contents.stays === undefined && `namespace ${TSB_NAMESPACE}`,
     slot && `replication slot ${slot.name} on ${slot.active.name}`,
     plan.webhooks.length > 0 && `webhooks into namespace ${TSB_NAMESPACE}: ${list(plan.webhooks)}`,
     certManager.stays === undefined && `cert-manager and its CRDs, which we installed and nobody else uses`,
     ...plan.names.map(({ name }) => `DNS records of ${name}`),
   ];
   const stays = [
-    hasNamespace && !isWhole && `namespace ${TSB_NAMESPACE}, for these are not ours: ${list(contents.foreign)}`,
+    hasNamespace && contents.stays !== undefined && `namespace ${TSB_NAMESPACE}, ${contents.stays}`,
     certManager.stays !== undefined && `cert-manager: ${certManager.stays}`,
     certManager.stays === undefined &&
-      certManager.contents.foreign.length > 0 &&
-      `namespace cert-manager, for these are not ours: ${list(certManager.contents.foreign)}`,
+      certManager.contents.stays !== undefined &&
+      `namespace cert-manager, ${certManager.contents.stays}`,
     `TSB's CRDs; ${target.name}'s certificates and keys in the state folder`,
   ];
   return { goes: goes.flatMap((line) => line || []), stays: stays.flatMap((line) => line || []) };

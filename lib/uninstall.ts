@@ -6,7 +6,6 @@ import { deleteNamespace, deleteObjects } from "./deletion.ts";
 import type { Dns } from "./dns.ts";
 import { removeNames } from "./dns-removal.ts";
 import { MP_RELEASE } from "./management-plane.ts";
-import { nameOf } from "./namespace-contents.ts";
 import * as output from "./output.ts";
 import { uninstallRelease } from "./release.ts";
 import { dropSlot } from "./replication-slot.ts";
@@ -35,14 +34,14 @@ export async function removeInstance(
   await deleteObjects(cluster, plan.webhooks, undefined, timeoutSeconds);
   await removeCertManager(cluster, plan.certManager, { state, timeoutSeconds });
   // Last on the cluster: the lock of this run is in it, and would be made again, with its namespace, by a later change.
-  if (plan.hasNamespace && contents.foreign.length === 0) await removeNamespace(cluster, timeoutSeconds);
+  if (plan.hasNamespace && contents.stays === undefined) await removeNamespace(cluster, timeoutSeconds);
   await removeNames(plan.names, dns);
   forget(state, name);
 }
 
 /** Looks once more before the namespace goes: somebody may have put something into it since. */
 async function removeNamespace(cluster: Cluster, timeoutSeconds: number): Promise<void> {
-  const { foreign } = await tsbContents(cluster);
-  if (foreign.length === 0) return deleteNamespace(cluster, TSB_NAMESPACE, timeoutSeconds);
-  output.warn(`namespace ${TSB_NAMESPACE} stays, for these are not ours: ${foreign.map(nameOf).join(", ")}`);
+  const { stays } = await tsbContents(cluster);
+  if (stays === undefined) return deleteNamespace(cluster, TSB_NAMESPACE, timeoutSeconds);
+  output.warn(`namespace ${TSB_NAMESPACE} stays, ${stays}`);
 }

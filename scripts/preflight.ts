@@ -55,7 +55,9 @@ await step(
     const clusters = identified.map(({ cluster }) => cluster);
     const inside = await Promise.all([
       preflight.checked(() => preflight.checkRoles(clusters, settings.ACTIVE)),
-      ...clusters.map((cluster) => preflight.checked(() => preflight.checkPermissions(cluster))),
+      ...clusters.map((cluster) =>
+        preflight.checked(() => preflight.checkPermissions(cluster, cluster.name === settings.ACTIVE, state)),
+      ),
     ]);
     const problems = identityProblems(identified, state);
     if (problems.length > 0) throw new SettingsError(problems);

@@ -25,17 +25,17 @@ active_dns() { dns_step active-dns "$@"; }
 
 # envoy [INGRESS [TYPE]]: a cluster whose service envoy has that address, e.g. '{"ip":"10.0.0.1"}', or none.
 envoy() {
-  local namespace='{"kind":"Namespace","metadata":{"name":"tsb"}}' service
+  local operator='{"kind":"Deployment","metadata":{"name":"tsb-operator-management-plane"}}' service
   service=$(printf '{"kind":"Service","metadata":{"name":"envoy"},"spec":{"type":"%s"},' "${2:-LoadBalancer}")
   service+="\"status\":{\"loadBalancer\":{\"ingress\":[${1:-}]}}}"
-  cluster "{\"kind\":\"List\",\"items\":[$namespace,$service]}"
+  cluster "{\"kind\":\"List\",\"items\":[$operator,$service]}"
 }
 
-# cluster [JSON]: what the cluster answers when it is asked for namespace tsb and service envoy.
+# cluster [JSON]: what the cluster answers when it is asked for the operator and service envoy.
 cluster() {
   rm -rf plans/kubectl
   plan kubectl "* get namespace/kube-system *" <<<'{"kind":"Namespace","metadata":{"name":"kube-system","uid":"uid-1"}}'
-  plan kubectl "* get namespace/tsb service/envoy -o json --ignore-not-found -n tsb" <<<"${1:-}"
+  plan kubectl "* get deployment/tsb-operator-management-plane service/envoy -o json --ignore-not-found -n tsb" <<<"${1:-}"
   plan kubectl "* get events -n tsb --field-selector involvedObject.kind=Service,involvedObject.name=envoy *" <<<'TYPE REASON
 Warning SyncLoadBalancerFailed'
 }

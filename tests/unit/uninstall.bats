@@ -11,6 +11,11 @@ setup() { isolate; }
   is "$output" '["iam-signing-key","tsb-certs","sh.helm.release.v1.mp.v1","tsb-operator-management-plane","made-by-operator","made-by-us","managementplane"]'
 }
 
+@test "uninstall: a namespace with our permissions in it is an administrator's, and stays; they are nobody else's things" {
+  run -0 --separate-stderr driver upkeep CASE=stays
+  is "$output" '["it goes (0)","for an administrator made it, with our permissions in it (docs/rbac) (0)","for these are not ours: ConfigMap/theirs (1)"]'
+}
+
 @test "uninstall: what helm removes by itself is left to helm" {
   run -0 --separate-stderr driver upkeep CASE=left
   is "$output" '["iam-signing-key","tsb-certs","made-by-operator","made-by-us"]'

@@ -7,9 +7,9 @@ import {
   withCertificates,
   withTrust,
 } from "../../lib/certificate-values.ts";
-import type { KubeObject } from "../../lib/cluster.ts";
+import { Cluster, type KubeObject } from "../../lib/cluster.ts";
 import { removalScript } from "../../lib/dns-rfc2136.ts";
-import { isOurs } from "../../lib/namespace-contents.ts";
+import { contentsOf, isOurs } from "../../lib/namespace-contents.ts";
 import * as output from "../../lib/output.ts";
 import { readRootCa } from "../../lib/pki.ts";
 import { adoptNewRoot, beginRotation, completePhase, readRotation, trustBoth } from "../../lib/root-rotation.ts";
@@ -41,6 +41,16 @@ const objects: KubeObject[] = [
   mine("ConfigMap", "theirs", { labels: { "app.kubernetes.io/managed-by": "Helm" } }),
   mine("PersistentVolumeClaim", "theirs", { managedFields: [{ manager: "kubectl-create" }] }),
 ];
+const permissions = [mine("Role", "tsb-active-standby"), mine("RoleBinding", "tsb-active-standby")];
+/** Why namespace tsb stays when these are in it. */
+async function whyItStays(found: KubeObject[]): Promise<string> {
+  const cluster: Cluster = Object.assign(Object.create(Cluster.prototype), {
+    kubectl: async () => "things\n",
+    get: async () => found,
+  });
+  const { stays = "it goes", foreign } = await contentsOf(cluster, ownership);
+  return `${stays} (${foreign.length})`;
+}
 const ownership = { namespace: "tsb", release: "mp", names: ["Secret/iam-signing-key"] };
 
 await step({ name: "upkeep", summary: "", guide: "", needs: ["MP_FLOAT_DNS"] }, async (settings, { state }) => {
@@ -54,6 +64,11 @@ await step({ name: "upkeep", summary: "", guide: "", needs: ["MP_FLOAT_DNS"] }, 
     differences: () => differingPaths(values, { ...values, image: { tag: "1.12.1" }, more: 1 }),
     holding: () => pathsHolding({ a: { b: ["x", "  line1\n    line2\n"] }, c: "line1line" }, "line1\nline2"),
     ours: () => objects.filter((object) => isOurs(object, ownership)).map(({ metadata }) => metadata.name),
+    stays: async () => [
+      await whyItStays([]),
+      await whyItStays(permissions),
+      await whyItStays([...permissions, mine("ConfigMap", "theirs"), mine("Secret", "iam-signing-key")]),
+    ],
     left: () => leftByHelm(objects.filter((object) => isOurs(object, ownership))).map(({ metadata }) => metadata.name),
     removal: () =>
       removalScript(
