@@ -10,7 +10,7 @@ export interface Wait<T> {
   /** What is waited for: "the deployments of mp1". */
   what: string;
   timeoutSeconds: number;
-  /** Seconds between looks; default 1. */
+  /** Seconds between looks; default: a tenth of what was waited so far, or what a look takes, from 0.25 to 1. */
   everySeconds?: number;
   look: () => Promise<Look<T>>;
   /** Lines that show why it did not come true: pods, events, logs. */
@@ -25,18 +25,21 @@ export interface Wait<T> {
  * @throws StepError when it does not hold in time, with the last state and what `diagnose` finds
  */
 export async function waitFor<T>(wait: Wait<T>): Promise<T> {
-  const deadline = Date.now() + wait.timeoutSeconds * 1000;
+  const began = Date.now();
+  const deadline = began + wait.timeoutSeconds * 1000;
   const progress = new Progress();
   let last = "nothing seen yet";
   try {
     for (;;) {
+      const looking = Date.now();
       const look = await lookOnce(wait.look);
       if ("done" in look) return look.done;
       last = look.pending;
       const remaining = (deadline - Date.now()) / 1000;
       if (remaining <= 0) break;
       progress.show(last, remaining);
-      await pause(Math.min(wait.everySeconds ?? 1, remaining));
+      const now = Date.now();
+      await pause(Math.min(wait.everySeconds ?? nextLook((now - began) / 1000, (now - looking) / 1000), remaining));
     }
   } finally {
     progress.end();
@@ -47,6 +50,11 @@ export async function waitFor<T>(wait: Wait<T>): Promise<T> {
   });
 }
 
+/** Often at first, seldom later; and seldom where everything is slow: looking must not be what makes it so. */
+function nextLook(waitedSeconds: number, lookSeconds: number): number {
+  return Math.min(1, Math.max(0.25, lookSeconds, waitedSeconds / 10));
+}
+
 async function lookOnce<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
   try {
     return await look();
@@ -55,6 +63,11 @@ async function lookOnce<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
       return { pending: [error.message, ...error.details.slice(0, 1)].join(": ") };
     throw error;
   }
+}
+
+/** As Promise.all, but nothing goes on behind the back of a failure: it is thrown when everything has ended. */
+export async function together(work: readonly Promise<unknown>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 /** Waits, but not longer than until an interruption. */
