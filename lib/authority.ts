@@ -52,6 +52,23 @@ export async function makeKey(bits: number): Promise<KeyObject> {
   return privateKey;
 }
 
+/**
+ * New RSA private keys.
+ * @param atOnce how many are made side by side: more than there are processors free only hold each other up
+ */
+export async function makeKeys(count: number, bits: number, atOnce: number): Promise<KeyObject[]> {
+  const keys: KeyObject[] = [];
+  let begun = 0;
+  const maker = async (): Promise<void> => {
+    while (begun < count) {
+      begun += 1;
+      keys.push(await makeKey(bits));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, atOnce) }, maker));
+  return keys;
+}
+
 /** A private key as PEM (PKCS #8, not encrypted). */
 export function keyPem(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }).toString();
@@ -119,8 +136,8 @@ function leafExtensions(profile: LeafProfile, issuerKeyId: string | undefined): 
   ];
 }
 
-/** Loaded only when something is issued: most runs issue nothing. */
-async function loadForge(): Promise<Forge> {
+/** Loaded only when something is issued, since most runs issue nothing; best while the keys are being made. */
+export async function loadForge(): Promise<Forge> {
   return (await import("node-forge")).default;
 }
 

@@ -1,7 +1,8 @@
 /** What the PKI lacks, and its making: one root CA for all instances, two leaf certificates with keys for each. */
 
 import { type KeyObject, X509Certificate } from "node:crypto";
-import { type Issuer, keyPem, makeKey, makeLeaf, makeRoot } from "./authority.ts";
+import { availableParallelism } from "node:os";
+import { type Issuer, keyPem, loadForge, makeKey, makeKeys, makeLeaf, makeRoot } from "./authority.ts";
 import { alternativeNames, beginOf, daysLeft, endOf, isSignedBy, parseCertificate } from "./certificate.ts";
 import type { InstanceNames, Settings } from "./config.ts";
 import { SettingsError } from "./errors.ts";
@@ -103,9 +104,12 @@ function refuseToSign(state: State, leaves: readonly Leaf[]): void {
  */
 export async function issue(state: State, plan: Plan, settings: PkiSettings): Promise<X509Certificate> {
   const due = plan.leaves.filter((leaf) => leaf.reason !== undefined);
-  const [root, ...keys] = await Promise.all([
+  // The root's key takes longest by far: it has a processor to itself.
+  const free = availableParallelism() - (plan.root.action === "create" ? 1 : 0);
+  const [root, keys] = await Promise.all([
     establishRoot(state, plan.root, settings),
-    ...due.map(() => makeKey(settings.LEAF_KEY_BITS)),
+    makeKeys(due.length, settings.LEAF_KEY_BITS, free),
+    loadForge(),
   ]);
   for (const [i, leaf] of due.entries()) {
     const key = keys[i];
