@@ -49,13 +49,14 @@ export async function readRelease(
     if (/release: not found/.test(ended.stderr)) return undefined;
     throw failure("helm", args, ended, { doing });
   };
-  const [status, metadata] = await Promise.all([read(["status"]), read(["get", "metadata"])]);
-  if (status === undefined) return undefined;
+  // Not `helm status`: helm 4 then reads every object of the release as well.
+  const [metadata, values] = await Promise.all([read(["get", "metadata"]), read(["get", "values"])]);
+  if (metadata === undefined) return undefined;
   return {
-    status: textAt(status, "info", "status") ?? "unknown",
-    revision: Number(at(status, "version")),
+    status: textAt(metadata, "status") ?? "unknown",
+    revision: Number(at(metadata, "revision")),
     chartVersion: textAt(metadata, "version") ?? "unknown",
-    values: at(status, "config") ?? {},
+    values: values ?? {},
   };
 }
 
