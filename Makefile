@@ -171,6 +171,10 @@ test-unit: $(BUNDLE) ## the tests that need no cluster, in seconds
 test-acceptance: $(BUNDLE) ## the tests on the rehearsal lab
 	tests/run acceptance
 
+.PHONY: torture
+torture: $(BUNDLE) ## kill the whole install at 100 random moments, and see it end as if nothing had been (SEED, ROUNDS)
+	$(RUN) tests/torture/torture.ts
+
 .PHONY: lint
 lint: $(PACKAGES) ## types, linter and formatter, shellcheck
 	tests/run lint

@@ -1,0 +1,41 @@
+/** The rehearsal lab, as a person would use it: by its commands. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { ROOT } from "./killed-run.ts";
+
+const execute = promisify(execFile);
+
+/** Runs a program in the checkout; returns its standard output. @throws Error with the program's words */
+export async function call(env: NodeJS.ProcessEnv, tool: string, ...args: string[]): Promise<string> {
+  const { stdout } = await execute(tool, args, { cwd: ROOT, env, maxBuffer: 64 * 1024 * 1024 });
+  return stdout;
+}
+
+/** Brings up an empty lab in LAB_DIR; whatever was there goes. */
+export async function freshLab(dir: string): Promise<NodeJS.ProcessEnv> {
+  await endLab(dir);
+  await lab(dir, "up");
+  return labEnvironment(dir);
+}
+
+/** Ends the lab in LAB_DIR. */
+export async function endLab(dir: string): Promise<void> {
+  await lab(dir, "down");
+}
+
+/** What `eval "$(make -s lab-env)"` makes of our environment. */
+export async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
+  const settings = 'eval "$(node --import tsx tests/lab/env.ts)" && env -0';
+  const entries = (await call(ours(dir), "bash", "-c", settings)).split("\0").filter(Boolean);
+  return Object.fromEntries(entries.map((entry) => [entry.split("=", 1)[0], entry.slice(entry.indexOf("=") + 1)]));
+}
+
+async function lab(dir: string, command: "up" | "down"): Promise<void> {
+  await call(ours(dir), process.execPath, "--import", "tsx", `tests/lab/${command}.ts`);
+}
+
+/** Our environment without what is meant for us, not for the steps, and without the make that called us. */
+function ours(dir: string): NodeJS.ProcessEnv {
+  const { SEED, ROUNDS, REFERENCE_LAB, MAKEFLAGS, MFLAGS, MAKEOVERRIDES, MAKELEVEL, ...env } = process.env;
+  return { LAB_PACE: "0.2", ...env, LAB_DIR: dir };
+}
