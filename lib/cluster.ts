@@ -100,7 +100,8 @@ export class Cluster {
     const ended = await attempt("kubectl", this.#bound(args), this.#options({ doing }, false));
     // A kind whose CRD is not there has no objects.
     if (/the server doesn't have a resource type/.test(ended.stderr)) return [];
-    if (ended.exitCode !== 0) throw failure("kubectl", this.#bound(args), ended, { doing, next: this.#look() });
+    if (ended.exitCode !== 0)
+      throw failure("kubectl", this.#bound(args), ended, { doing, next: this.#adviceOn(ended) });
     return objectsIn(ended.stdout, doing);
   }
 
@@ -119,6 +120,11 @@ export class Cluster {
   /** The command with which a person would look further. */
   look(args: string): string {
     return `kubectl --context ${this.context} ${args}`;
+  }
+
+  #adviceOn({ stderr }: Finished): string {
+    if (!/Unauthorized|must be logged in/.test(stderr)) return this.#look();
+    return `the credentials of context ${this.context} are refused: they may have expired; renew them, or log in again`;
   }
 
   #look(): string {

@@ -3,6 +3,7 @@
 import { hasOthersCertManager } from "./cert-manager.ts";
 import type { Cluster } from "./cluster.ts";
 import { messageOf, StepError } from "./errors.ts";
+import { textAt } from "./json.ts";
 import { type Role, readManagementPlane, roleOf } from "./management-plane.ts";
 import { missingPermissions } from "./permissions.ts";
 import { attempt } from "./run.ts";
@@ -73,6 +74,33 @@ export async function checkPermissions(cluster: Cluster, isActive: boolean, stat
 function falseOnStepError(error: unknown): false {
   if (error instanceof StepError) return false;
   throw error;
+}
+
+/** Seconds by which clocks may differ: certificates that we issue are dated back by as much. */
+const CLOCK_TOLERANCE = 300;
+
+/** Whether this machine's clock is the cluster's: otherwise certificates made here would not be valid there. */
+export async function checkClock(cluster: Cluster): Promise<Finding[]> {
+  const theirs = await timeOf(cluster);
+  const seconds = theirs === undefined ? 0 : Math.round((Date.now() - theirs) / 1000);
+  if (Math.abs(seconds) <= CLOCK_TOLERANCE) return [];
+  const text = `this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? "ahead of" : "behind"} that of ${cluster.name}`;
+  return [{ level: "bad", text, mend: "set the clock: certificates issued now would not be valid when they should" }];
+}
+
+/** Milliseconds since 1970 as the cluster's API server counts; undefined where it does not tell (before Kubernetes 1.28). */
+async function timeOf(cluster: Cluster): Promise<number | undefined> {
+  const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+  const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const call = { doing: `asking ${cluster.name} for the time`, input: JSON.stringify(review) };
+  try {
+    // Also a question put as a POST. Its answer is dated by the API server.
+    const answer = await cluster.kubectl(["create", "--raw", path, "-f", "-"], call);
+    return Date.parse(textAt(JSON.parse(answer), "metadata", "creationTimestamp") ?? "") || undefined;
+  } catch (error) {
+    if (error instanceof StepError) return undefined;
+    throw error;
+  }
 }
 
 /** The roles that the clusters say they have, against the roles this run takes for granted. */

@@ -58,6 +58,7 @@ await step(
       ...clusters.map((cluster) =>
         preflight.checked(() => preflight.checkPermissions(cluster, cluster.name === settings.ACTIVE, state)),
       ),
+      ...clusters.map((cluster) => preflight.checked(() => preflight.checkClock(cluster))),
     ]);
     const problems = identityProblems(identified, state);
     if (problems.length > 0) throw new SettingsError(problems);

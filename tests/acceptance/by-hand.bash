@@ -63,3 +63,17 @@ mend_pair() {
   for name in "$@"; do management_plane "$name" >/dev/null; done
   eventually 30 pair_is_whole
 }
+
+# A deployment in namespace tsb that no node will ever run.
+never_ready_deployment() {
+  on mp1 apply -n tsb -f - <<YAML
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: never-ready}
+spec:
+  selector: {matchLabels: {app: never-ready}}
+  template:
+    metadata: {labels: {app: never-ready}}
+    spec: {nodeSelector: {no: such}, containers: [{name: none, image: none}]}
+YAML
+}

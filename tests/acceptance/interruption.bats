@@ -13,60 +13,73 @@ teardown() {
   on mp2 delete job never-ready -n cert-manager --ignore-not-found
 }
 
-# A deployment in namespace tsb that no node will ever run.
-never_ready_deployment() {
-  on mp1 apply -n tsb -f - <<YAML
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: never-ready}
-spec:
-  selector: {matchLabels: {app: never-ready}}
-  template:
-    metadata: {labels: {app: never-ready}}
-    spec: {nodeSelector: {no: such}, containers: [{name: none, image: none}]}
-YAML
-}
-
-# ctrl_c COMMAND…: runs it in a process group of its own, as a terminal does, and interrupts it during its wait.
-ctrl_c() {
-  local pid status=0 began milliseconds
+# interrupted SIGNAL AGAIN CONDITION COMMAND…: runs it in a process group of its own, as a terminal does, and interrupts it
+# when the condition holds: ctrl-C reaches the whole group, SIGTERM the one process.
+interrupted() {
+  local pid target status=0 began milliseconds
   # bash lets background jobs ignore the signal; --default-signal takes that back.
-  setsid env --default-signal=INT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  setsid env --default-signal=INT "${@:4}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   pid=$!
-  waiting() { has "$(<"$BATS_TEST_TMPDIR/err")" "waiting for never-ready"; }
-  eventually 30 waiting
-  began=$(own_milliseconds)
-  kill -INT -- "-$pid"
+  eventually 60 "$3"
+  target=$pid
+  [ "$1" != INT ] || target=-$pid
+  began=$EPOCHREALTIME
+  kill "-$1" -- "$target"
   wait "$pid" || status=$?
-  milliseconds=$(($(own_milliseconds) - began))
-  echo "# $1: left $milliseconds ms after the interruption" >&3
+  milliseconds=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000))
+  echo "# $4, $3: left $milliseconds ms after SIG$1" >&3
   is "$status" 130
   ((milliseconds < 2000))
-  has "$(<"$BATS_TEST_TMPDIR/err")" "nothing is lost, go on with: make active-install"
-  eventually 10 all_gone "$pid"
+  has "$(<"$BATS_TEST_TMPDIR/err")" "interrupted (SIG$1); nothing is lost, go on with: make $2"
+  run ! pgrep -g "$pid"
 }
 
-# all_gone GROUP: what ended may not have been collected yet.
-all_gone() { run ! pgrep -g "$1" --runstates DRSTW; }
+waits_for_workloads() { has "$(<"$BATS_TEST_TMPDIR/err")" "waiting for never-ready"; }
+waits_for_names() { has "$(<"$BATS_TEST_TMPDIR/err")" "answers: no such name"; }
+is_in_helm() { on mp1 get job never-ready -n tsb; }
 
 @test "ctrl-C during a wait: the script leaves within two seconds with 130, and a rerun finishes" {
   never_ready_deployment
-  ctrl_c node .build/active-install.mjs
+  interrupted INT active-install waits_for_workloads node --import tsx scripts/active-install.ts
   on mp1 delete deployment never-ready -n tsb
   run -0 target active-install
 }
 
 @test "ctrl-C during a wait: make and all that it started are gone as soon" {
   never_ready_deployment
-  ctrl_c make active-install
+  interrupted INT active-install waits_for_workloads make active-install
 }
 
-# killed_helm CHART VERB RELEASE NAMESPACE CONTEXT [ARGUMENT…]: helm with a chart whose hook never ends, killed meanwhile.
-killed_helm() {
-  local chart=$1 verb=$2 release=$3 namespace=$4 context=$5 pid
-  mkdir "$BATS_TEST_TMPDIR/$release"
-  tar -xzf "$chart" -C "$BATS_TEST_TMPDIR/$release" --strip-components=1
-  cat >"$BATS_TEST_TMPDIR/$release/templates/never-ready.yaml" <<YAML
+@test "SIGTERM during a wait: as ctrl-C" {
+  never_ready_deployment
+  interrupted TERM active-install waits_for_workloads node --import tsx scripts/active-install.ts
+}
+
+@test "SIGTERM and ctrl-C during a helm upgrade: helm goes too, and a rerun finishes" {
+  local signal
+  never_ready_hook "$HANDS/managementplane.tgz" mp
+  for signal in TERM INT; do
+    MP_CHART=$BATS_TEST_TMPDIR/mp interrupted $signal active-install is_in_helm node --import tsx scripts/active-install.ts
+    on mp1 delete job never-ready -n tsb
+  done
+  run -0 target active-install
+  run -0 helm status mp -n tsb --kube-context mp1 -o json
+  has "$output" '"status":"deployed"'
+}
+
+@test "SIGTERM and ctrl-C during a wait for names" {
+  local signal
+  for signal in TERM INT; do
+    DNS_PROVIDER=manual MP_FLOAT_DNS=waiting.$DNS_ZONE interrupted $signal active-dns waits_for_names \
+      node --import tsx scripts/active-dns.ts
+  done
+}
+
+# never_ready_hook CHART NAME: the chart as folder $BATS_TEST_TMPDIR/NAME, with a hook that never ends.
+never_ready_hook() {
+  mkdir "$BATS_TEST_TMPDIR/$2"
+  tar -xzf "$1" -C "$BATS_TEST_TMPDIR/$2" --strip-components=1
+  cat >"$BATS_TEST_TMPDIR/$2/templates/never-ready.yaml" <<YAML
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -76,6 +89,12 @@ spec:
   template:
     spec: {nodeSelector: {no: such}, restartPolicy: Never, containers: [{name: none, image: none}]}
 YAML
+}
+
+# killed_helm CHART VERB RELEASE NAMESPACE CONTEXT [ARGUMENT…]: helm with a chart whose hook never ends, killed meanwhile.
+killed_helm() {
+  local verb=$2 release=$3 namespace=$4 context=$5 pid
+  never_ready_hook "$1" "$release"
   helm "$verb" "$release" "$BATS_TEST_TMPDIR/$release" -n "$namespace" --kube-context "$context" "${@:6}" 3>&- &
   pid=$!
   hooked() { on "$context" get job never-ready -n "$namespace"; }
