@@ -51,7 +51,7 @@ shows() {
 }
 
 @test "active-install: every deployment is available" {
-  on mp1 wait deployment --all -n tsb --for=condition=Available --timeout=5s
+  on mp1 wait deployment --all -n tsb --for=condition=Available --timeout=60s
   run -0 on mp1 get deployment -n tsb -o name
   has "$output" deployment.apps/envoy
   has "$output" deployment.apps/tsb

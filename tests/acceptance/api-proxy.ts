@@ -4,7 +4,7 @@
  *
  *   429     answers in place of the server: try again in a second
  *   500     answers in place of the server: out of order
- *   reset   hands the request on, and breaks the connection in place of the answer
+ *   cut     hands the request on, and ends the connection in place of the answer
  *
  * POST /refuse is an admission webhook that refuses everything.
  */
@@ -47,7 +47,7 @@ function handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
   if (incoming.url?.startsWith("/refuse")) void refuse(incoming, outgoing);
   else if (fault === "429") answer(outgoing, 429, "TooManyRequests", { "retry-after": "1" });
   else if (fault === "500") answer(outgoing, 500, "InternalError", {});
-  else pass(incoming, outgoing, fault === "reset");
+  else pass(incoming, outgoing, fault === "cut");
 }
 
 function answer(outgoing: ServerResponse, code: number, reason: string, headers: Record<string, string>): void {
@@ -62,11 +62,11 @@ function answer(outgoing: ServerResponse, code: number, reason: string, headers:
   outgoing.writeHead(code, { "content-type": "application/json", ...headers }).end(JSON.stringify(status));
 }
 
-function pass(incoming: IncomingMessage, outgoing: ServerResponse, isReset: boolean): void {
+function pass(incoming: IncomingMessage, outgoing: ServerResponse, isCut: boolean): void {
   const { hostname: host, port } = upstream;
   const { method = "GET", url: path = "/", headers } = incoming;
   const sent = request({ agent, host, port, method, path, headers }, (reply) => {
-    if (isReset) outgoing.socket?.resetAndDestroy();
+    if (isCut) outgoing.socket?.destroy();
     else reply.pipe(outgoing.writeHead(reply.statusCode ?? 502, reply.headers));
   });
   sent.on("error", () => outgoing.destroy());

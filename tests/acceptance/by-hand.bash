@@ -61,7 +61,7 @@ edit_bindings() {
 mend_pair() {
   local name
   for name in "$@"; do management_plane "$name" >/dev/null; done
-  eventually 30 pair_is_whole
+  eventually pair_is_whole
 }
 
 # A deployment in namespace tsb that no node will ever run.

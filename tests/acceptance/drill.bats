@@ -27,5 +27,5 @@ setup() { in_lab && FROM=$(healthy) && export FROM; }
   run -1 --separate-stderr changes_nothing step drill
   says "a drill needs an active and a standby"
   lab control revive "$(other "$FROM")"
-  eventually 60 one_pair "$FROM"
+  eventually one_pair "$FROM"
 }

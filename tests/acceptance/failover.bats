@@ -13,7 +13,7 @@ setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
 # back: the dead one is revived, and becomes the standby.
 back() {
   lab control revive "$1"
-  eventually 30 on "$1" get namespace tsb
+  eventually on "$1" get namespace tsb
   MP=$1 CONFIRM=$1 step rejoin
 }
 
@@ -29,7 +29,7 @@ back() {
   run -1 --separate-stderr step switchover
   says "make failover TO=$TO"
   lab control revive "$FROM"
-  eventually 60 one_is_streaming
+  eventually one_is_streaming
 }
 
 one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")" streaming; }
@@ -46,9 +46,9 @@ one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")"
   says "clients and control planes would be turned away"
   # The operator would bring its Postgres back.
   on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=0
-  eventually 20 none_running "$TO" name=tsb-operator
+  eventually none_running "$TO" name=tsb-operator
   on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=0
-  eventually 20 none_running "$TO" app=tsb-postgres
+  eventually none_running "$TO" app=tsb-postgres
   run -1 --separate-stderr changes_nothing step failover
   local said=$stderr
   look 3 "the standby's Postgres scaled down" \
@@ -56,7 +56,7 @@ one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")"
   on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
   on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=1
   has "$said" "$TO was never synchronised"
-  eventually 60 one_is_streaming
+  eventually one_is_streaming
 }
 
 none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.phase=Running -o name)" ""; }
@@ -76,7 +76,7 @@ none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.p
     "broken old-active-unfenced $FROM: make rejoin MP=$FROM (as soon as $FROM can be reached)"
   is "$(fact '[active, isServing, failover.isPossible].join()')" "$TO,true,false"
   lab control revive "$FROM"
-  eventually 30 on "$FROM" get namespace tsb
+  eventually on "$FROM" get namespace tsb
   look 1 "two actives" \
     "broken two-actives pair: make rejoin MP=$FROM"
   MP=$FROM run -0 typing "$FROM\n" rejoin

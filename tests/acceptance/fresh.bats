@@ -66,7 +66,7 @@ canaries() {
 no_canary() { run -1 grep -lF -f "$BATS_FILE_TMPDIR/canaries" "$@"; }
 
 @test "make -j4 active standby: ends with a whole pair" {
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
   is "$(sql mp2 "select status, sender_host from pg_stat_wal_receiver")" "streaming|$MP1_DNS"
 }
 

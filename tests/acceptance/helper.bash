@@ -18,7 +18,7 @@
 #   sql mp2 "select 1"                                 psql in the Postgres pod of an instance
 #   changes_nothing target active                      fails when a mutating request reached any API server
 #   mark=$(audit mark); …; audit since "$mark"         the same, to look at
-#   eventually 20 condition_function ARGUMENT…         looks until it holds; fails after 20 seconds, with its last words
+#   eventually condition_function ARGUMENT…            looks until it holds; fails after two minutes, with its last words
 #   own_state                                          this test alone gets a copy of the state folder as STATE_DIR
 #   timed "active, first run" COMMAND…                 runs it, and prints its seconds with the results
 #   killed_once 'of mp2 upgraded' renew                 a script, killed as soon as it says so
@@ -81,7 +81,7 @@ target() { make -s --no-print-directory -C "$ROOT" "$@"; }
 
 step() { node "$ROOT/.build/$1.mjs" "${@:2}"; }
 
-on() { kubectl --context "$1" --request-timeout 10s "${@:2}"; }
+on() { kubectl --context "$1" --request-timeout 60s "${@:2}"; }
 
 # condition CLUSTER: "True Active", "False InvalidCertificate": what the operator says of its resource.
 condition() {
@@ -129,9 +129,11 @@ changes_nothing() {
   return $status
 }
 
+# Far longer than anything takes, since a machine with much else to do may stand still for a while.
+EVENTUALLY_SECONDS=120
+
 eventually() {
-  local deadline=$((SECONDS + $1)) words
-  shift
+  local deadline=$((SECONDS + EVENTUALLY_SECONDS)) words
   until words=$("$@" 2>&1); do
     if ((SECONDS >= deadline)); then
       printf 'not in time: %s\nlast seen:\n%s\n' "$*" "$words"

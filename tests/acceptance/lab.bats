@@ -25,7 +25,7 @@ setup() {
 
 lab() { node --import tsx "tests/lab/$1.ts" "${@:2}"; }
 
-kubectl() { "$LAB_DIR/bin/kubectl" --kubeconfig "$LAB_DIR/kubeconfig" --context mp1 --request-timeout 5s "$@"; }
+kubectl() { "$LAB_DIR/bin/kubectl" --kubeconfig "$LAB_DIR/kubeconfig" --context mp1 --request-timeout 60s "$@"; }
 
 supervisor() { node -p "JSON.parse(fs.readFileSync('$LAB_DIR/lab.json')).supervisor.pid"; }
 
@@ -41,8 +41,8 @@ supervisor() { node -p "JSON.parse(fs.readFileSync('$LAB_DIR/lab.json')).supervi
   kubectl create service loadbalancer plain --tcp=443
   kubectl create service loadbalancer named --tcp=443 --dry-run=client -o yaml |
     kubectl annotate --local -f - lab/lb-hostname=lb-mp1.tsb.example.com -o yaml | kubectl create -f -
-  kubectl wait service/plain --for='jsonpath={.status.loadBalancer.ingress[0].ip}' --timeout=10s
-  kubectl wait service/named --for='jsonpath={.status.loadBalancer.ingress[0].hostname}=lb-mp1.tsb.example.com' --timeout=10s
+  kubectl wait service/plain --for='jsonpath={.status.loadBalancer.ingress[0].ip}' --timeout=60s
+  kubectl wait service/named --for='jsonpath={.status.loadBalancer.ingress[0].hostname}=lb-mp1.tsb.example.com' --timeout=60s
 }
 
 @test "lab: the audit log counts what people change, not what they look at" {

@@ -33,7 +33,7 @@ mend() {
   local name to
   for name in mp1 mp2; do
     on "$name" get namespace tsb >/dev/null 2>&1 || lab control revive "$name"
-    eventually 30 on "$name" get namespace tsb >/dev/null
+    eventually on "$name" get namespace tsb >/dev/null
   done
   to=$(active)
   for name in switchover failover; do
@@ -76,7 +76,7 @@ said_to_be_done() { said "^    $1: [0-9.]+ s\$"; }
 # typing KEYS NAME: a script on a terminal; the keys are pressed when it asks for a name.
 typing() {
   command -v script >/dev/null || skip "needs script of util-linux for a terminal"
-  { eventually 120 asked_by_name && printf '%b' "$1"; } |
+  { eventually asked_by_name && printf '%b' "$1"; } |
     script -qefc "node --import tsx scripts/$2.ts" "$BATS_TEST_TMPDIR/terminal"
 }
 
@@ -86,7 +86,7 @@ asked_by_name() { grep -q 'to go on: ' "$BATS_TEST_TMPDIR/terminal"; }
 writing() {
   node --import tsx "$ROOT/tests/acceptance/writer.ts" "$BATS_TEST_TMPDIR/acknowledged" >"$BATS_TEST_TMPDIR/writer" 2>&1 3>&- &
   WRITER=$!
-  eventually 30 wrote_something
+  eventually wrote_something
 }
 
 wrote_something() { [ "$(sql "$(active)" "select count(*) from objects where fqn like '%/w-$WRITER-%'" tsb)" -gt 0 ]; }

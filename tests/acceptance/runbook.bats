@@ -48,9 +48,9 @@ carried_out() {
   is "$(active) $(role "$TO") $(sql "$TO" "select pg_is_in_recovery()")" "$TO active f"
   has "$(as_admin tctl status cluster cp1 -o json)" '"status": "READY"'
   lab control revive "$FROM"
-  eventually 30 on "$FROM" get namespace tsb
+  eventually on "$FROM" get namespace tsb
   carried_out "Rejoin of $FROM as a standby of $TO"
-  eventually 60 streams_again
+  eventually streams_again
   look 0 "after a role change by hand"
   is "$(fact active)" "$TO"
 }

@@ -25,7 +25,7 @@ setup() { in_lab; }
 @test "standby-cert-manager: the release has the guide's values, and its webhook is available" {
   run -0 helm get values cert-manager -n cert-manager --kube-context mp2 -o json
   is "$output" '{"featureGates":"ExperimentalCertificateSigningRequestControllers=true","installCRDs":true}'
-  on mp2 wait deployment cert-manager-webhook -n cert-manager --for=condition=Available --timeout=5s
+  on mp2 wait deployment cert-manager-webhook -n cert-manager --for=condition=Available --timeout=60s
   on mp2 get crd certificates.cert-manager.io
 }
 
@@ -82,7 +82,7 @@ kind: Tenant
 metadata: {organization: $TSB_ORG, name: $name}
 spec: {displayName: Written $$}
 YAML
-  eventually 10 in_standby $$
+  eventually in_standby $$
   run -0 --separate-stderr node --import tsx tests/lab/show-replicated.ts "$name"
   has "$output" streaming
   tctl delete tenant "$name"

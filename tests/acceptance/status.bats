@@ -23,7 +23,7 @@ as_installed() {
   target service-account
   target standby-secrets FORCE=1
   control_plane
-  eventually 60 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "status: a healthy pair is ready, every fact is known, nothing is changed, and no lock is waited for" {
@@ -70,7 +70,7 @@ is_documented() {
 
 # watching: on a terminal, until it was drawn twice; then Ctrl-C.
 watching() {
-  { eventually 60 drawn 2 && printf '\003'; } |
+  { eventually drawn 2 && printf '\003'; } |
     script -qefc "node --import tsx scripts/status.ts" "$BATS_TEST_TMPDIR/screen"
 }
 
@@ -86,7 +86,7 @@ drawn() { (($(grep -c "could I fail over now" "$BATS_TEST_TMPDIR/screen") >= $1)
 @test "status: a control plane that dials another name; one that is down; one out of reach" {
   control_plane --set "spec.managementPlane.host=$MP1_DNS"
   on cp1 scale deployment edge -n istio-system --replicas 0
-  eventually 30 is_not_ready
+  eventually is_not_ready
   look 3 "a control plane with a wrong host" \
     "degraded control-plane-host cp1: make onboard CLUSTER_NAME=cp1" \
     "degraded control-plane-not-ready cp1: make onboard CLUSTER_NAME=cp1" \
@@ -104,7 +104,7 @@ is_not_ready() { has "$(as_admin tctl status cluster cp1 -o json)" NOT_READY; }
 
 @test "status: a standby whose link is cut does not stream" {
   sql mp1 "alter role tsb_replication nologin" && sql mp1 "select pg_terminate_backend(pid) from pg_stat_replication"
-  eventually 20 is_cut
+  eventually is_cut
   look 3 "a standby that does not stream" \
     "degraded not-streaming mp2: make standby-logs STANDBY=mp2"
   is "$(fact '[isServing, failover.isPossible].join()')" true,true
@@ -125,7 +125,7 @@ is_cut() { is "$(sql mp2 "select count(*) from pg_stat_wal_receiver")" 0; }
     "degraded signing-key-missing mp2: make standby-secrets ACTIVE=mp1 STANDBY=mp2"
   is "$(fact '[isServing, failover.isPossible].join()')" true,false
   mended signing-key-missing
-  eventually 30 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "status: tsb-standby-sa without its grant, and with a key that is none of its own" {
@@ -158,13 +158,13 @@ is_cut() { is "$(sql mp2 "select count(*) from pg_stat_wal_receiver")" 0; }
 
 @test "status: an active that is fenced is no active; an operator that undoes the fence is seen" {
   on mp1 scale deployment tsb iam -n tsb --replicas 0
-  eventually 20 is_fenced
+  eventually is_fenced
   look 1 "no active" \
     "broken no-active pair: make failover TO=mp2"
   has "$(<"$BATS_TEST_TMPDIR/findings")" "broken fenced mp1: kubectl --context mp1 scale deploy -n tsb tsb iam --replicas 1"
   is "$(fact '[active, isServing, failover.to].join()')" ",false,mp2"
   touch "$LAB_DIR/mp1/operator-rescale"
-  eventually 30 pair_is_whole
+  eventually pair_is_whole
   rm "$LAB_DIR/mp1/operator-rescale"
   look 0 "fence undone by the operator"
 }

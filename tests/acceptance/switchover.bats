@@ -65,7 +65,7 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   says "restarting its deployment edge"
   is "$(lost "$TO")" ""
   rm "$LAB_DIR"/*/{operator-rescale,edge-keeps-address,edge-keeps-tokens}
-  eventually 20 one_pair "$TO"
+  eventually one_pair "$TO"
 }
 
 @test "switchover: killed before the promotion, it can be undone" {
@@ -81,7 +81,7 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 @test "switchover: past the promotion there is no way back" {
   killed_after promote switchover
   touch "$LAB_DIR/$FROM/operator-rescale"
-  eventually 30 serves_again
+  eventually serves_again
   look 1 "past the promotion, the fence undone by the operator" \
     "broken two-actives pair: make rejoin MP=$FROM" "broken role-change-unfinished $TO: make switchover TO=$TO"
   has "$(fact 'findings.map(({ text }) => text).join()')" "$FROM is not fenced"
@@ -112,7 +112,7 @@ serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.i
   run -0 --separate-stderr step failover
   is "$(active) $(role "$TO")" "$TO active"
   lab control revive "$FROM"
-  eventually 30 on "$FROM" get namespace tsb
+  eventually on "$FROM" get namespace tsb
   MP=$FROM CONFIRM=$FROM step rejoin
 }
 

@@ -48,9 +48,9 @@ source_of() {
   is "$(followers mp2)" "standby_mp1 standby_mp3"
   is "$(condition cp1)" "True Connected"
   sql mp2 "create table later (word text)"
-  eventually 30 arrived mp1
-  eventually 30 arrived mp3
-  eventually 120 step status
+  eventually arrived mp1
+  eventually arrived mp3
+  eventually step status
 }
 
 arrived() { sql "$1" "table later"; }

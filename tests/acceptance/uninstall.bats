@@ -97,7 +97,7 @@ gone() {
   MP=mp2 run -0 --separate-stderr changes_nothing step uninstall
   says "mp2 is gone already"
   timed "standby, anew" target standby
-  eventually 60 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "uninstall: killed halfway, finished by a second run; cert-manager and a namespace that others use stay" {
@@ -109,7 +109,7 @@ gone() {
   run -0 --separate-stderr timed "uninstall, the rest of it" step uninstall
   says "stays: cert-manager: it was not installed from here"
   says "stays: namespace tsb, for these are not ours: ConfigMap/theirs"
-  on mp2 wait deployment cert-manager-webhook -n cert-manager --for=condition=Available --timeout=5s
+  on mp2 wait deployment cert-manager-webhook -n cert-manager --for=condition=Available --timeout=60s
   is "$(on mp2 get secrets,configmaps,deployments,statefulsets,persistentvolumeclaims -n tsb -o name | grep -v kube-root-ca.crt)" configmap/theirs
   is "$(sql mp1 "select count(*) from pg_replication_slots")" 0
   run -0 --separate-stderr changes_nothing step uninstall

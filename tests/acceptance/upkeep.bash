@@ -54,7 +54,7 @@ watch() {
     -o jsonpath='{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}{"\n"}' \
     >"$BATS_TEST_TMPDIR/watched" 2>&1 3>&- &
   WATCH=$!
-  eventually 30 test -s "$BATS_TEST_TMPDIR/watched"
+  eventually test -s "$BATS_TEST_TMPDIR/watched"
 }
 
 # never_cut_off: since `watch` cp1 was connected all the while.

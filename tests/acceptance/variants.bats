@@ -32,7 +32,7 @@ update() {
     is "$(on mp2 get secret "$name" -n tsb -o jsonpath='{.data}')" "$(on mp1 get secret "$name" -n tsb -o jsonpath='{.data}')"
   done
   IMPORT=$file MP1_CONTEXT='' run -0 changes_nothing target standby-secrets
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "standby-secrets: IMPORT takes the file of the guide's own kubectl command" {
@@ -54,7 +54,7 @@ YAML
   is "$output" "{\"embeddedPostgresReplicationSettings\":{\"host\":\"$MP1_DNS\",\"passwordSecret\":{\"key\":\"password\",\"name\":\"tsb-postgres-replication\"},\"user\":\"tsb_replication\"}}"
   REPLICATION_SETTINGS=$BATS_TEST_TMPDIR/replication.yaml run -0 changes_nothing step standby-install
   run -0 target standby-install
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "active-dns: a load balancer with a host name makes the permanent name a CNAME, and back" {
@@ -65,7 +65,7 @@ YAML
   MP_VALUES=$BATS_TEST_TMPDIR/values target active-install
   on mp1 delete service envoy -n tsb
   host_name() { is "$(on mp1 get service envoy -n tsb -o jsonpath='{.status.loadBalancer.ingress[0].hostname}')" "$1"; }
-  eventually 10 host_name "$host"
+  eventually host_name "$host"
   run -0 --separate-stderr target active-dns
   is "$(dig +short "${nameserver[@]}" "$MP1_DNS" CNAME)" "$host."
   run -0 --separate-stderr step active-login
@@ -73,7 +73,7 @@ YAML
   on mp1 delete service envoy -n tsb
   run -0 --separate-stderr target active-dns
   is "$(dig +short "${nameserver[@]}" "$MP1_DNS" CNAME)" ""
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "active-dns: manual prints the records, waits, and goes on when somebody made them" {
@@ -82,7 +82,7 @@ YAML
   DNS_PROVIDER=manual DNS_TIMEOUT=30 step active-dns >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   local pid=$!
   printed() { has "$(<"$BATS_TEST_TMPDIR/out")" "$MP_FLOAT_DNS. $DNS_TTL IN CNAME $MP1_DNS."; }
-  eventually 10 printed
+  eventually printed
   update "add $MP_FLOAT_DNS $DNS_TTL CNAME $MP1_DNS"
   wait "$pid"
   lacks "$(<"$BATS_TEST_TMPDIR/out")" "$MP1_DNS. $DNS_TTL IN A"
@@ -99,7 +99,7 @@ HOOK
   chmod +x "$BATS_TEST_TMPDIR/hook"
   DNS_PROVIDER=hook DNS_HOOK=$BATS_TEST_TMPDIR/hook run -0 --separate-stderr target active-dns
   is "$(dig +short "${nameserver[@]}" "$MP_FLOAT_DNS" CNAME)" "$MP1_DNS."
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "helm 3: what helm 4 installed is as wanted, it installs and upgrades too, and helm 4 goes on from there" {
@@ -121,7 +121,7 @@ HOOK
   run -0 --separate-stderr target active-install
   says "upgraded"
   run -0 changes_nothing step standby-cert-manager
-  eventually 20 pair_is_whole
+  eventually pair_is_whole
 }
 
 @test "charts as .tgz or as a folder: the same release" {
