@@ -61,10 +61,14 @@ is_in_helm() { on mp1 get job never-ready -n tsb; }
 @test "SIGTERM and ctrl-C during a helm upgrade: helm goes too, and a rerun finishes" {
   local signal
   never_ready_hook "$HANDS/managementplane.tgz" mp
+  export MP_CHART=$BATS_TEST_TMPDIR/mp MP_VALUES=$BATS_TEST_TMPDIR/values.yaml
   for signal in TERM INT; do
-    MP_CHART=$BATS_TEST_TMPDIR/mp interrupted $signal active-install is_in_helm node .build/active-install.mjs
+    # Something to do for helm.
+    echo "operator: {serviceAccount: {annotations: {changed-by: $signal}}}" >"$MP_VALUES"
+    interrupted $signal active-install is_in_helm node .build/active-install.mjs
     on mp1 delete job never-ready -n tsb
   done
+  unset MP_CHART MP_VALUES
   run -0 target active-install
   run -0 helm status mp -n tsb --kube-context mp1 -o json
   has "$output" '"status":"deployed"'
