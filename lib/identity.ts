@@ -106,10 +106,16 @@ export async function rememberCluster(cluster: Cluster, state: State): Promise<v
     state.write(`${await uidOf(cluster)}\n`, cluster.name, "cluster-uid");
 }
 
+/** What was read already: a context does not change its cluster under one run. */
+const uids = new WeakMap<Cluster, string>();
+
 async function uidOf(cluster: Cluster): Promise<string> {
+  const known = uids.get(cluster);
+  if (known) return known;
   const [namespace] = await cluster.get(["namespace/kube-system"]);
   const uid = textAt(namespace, "metadata", "uid");
   if (!uid)
     throw new StepError(`${cluster.name}: the cluster of context "${cluster.context}" has no namespace kube-system`);
+  uids.set(cluster, uid);
   return uid;
 }

@@ -70,8 +70,7 @@ await step(
       timeoutSeconds,
     });
     output.done(`all ${count} workloads in namespace ${TSB_NAMESPACE} are ready`);
-    await waitForPostgresExposed(cluster, timeoutSeconds);
+    await Promise.all([waitForPostgresExposed(cluster, timeoutSeconds), warnOfComplaints(cluster)]);
     output.done("Postgres is exposed on port 5432 of the front envoy");
-    await warnOfComplaints(cluster);
   },
 );

@@ -14,6 +14,7 @@ import * as account from "../lib/service-account.ts";
 import type { State } from "../lib/state.ts";
 import { step } from "../lib/step.ts";
 import { Tctl } from "../lib/tctl.ts";
+import { together } from "../lib/wait.ts";
 
 await step(
   {
@@ -38,11 +39,12 @@ await step(
 
     const fqn = `organizations/${settings.TSB_ORG}`;
     const serviceAccount = account.serviceAccountFqn(settings.TSB_ORG);
-    const granted = await ensureGrant(tctl, fqn, { role: "rbac/org-reader", serviceAccount });
-    const say = granted ? output.done : output.already;
-    say(`rbac/org-reader on ${fqn} is granted to ${STANDBY_SA}`);
-
-    await ensureSecret(cluster, key, onCluster);
+    const grant = async (): Promise<void> => {
+      const granted = await ensureGrant(tctl, fqn, { role: "rbac/org-reader", serviceAccount });
+      const say = granted ? output.done : output.already;
+      say(`rbac/org-reader on ${fqn} is granted to ${STANDBY_SA}`);
+    };
+    await together([grant(), ensureSecret(cluster, key, onCluster)]);
   },
 );
 

@@ -57,8 +57,7 @@ await step(
     await rememberCluster(target, state);
 
     await waitForReplication(target, settings.REPLICATION_TIMEOUT);
-    await warnOfComplaints(target);
-    const [here, there] = await Promise.all([readDatabase(target), readDatabase(source)]);
+    const [here, there] = await Promise.all([readDatabase(target), readDatabase(source), warnOfComplaints(target)]);
     output.done(
       `Postgres on ${standby.name} streams from ${here.senderHost ?? active.dns}: ${describeLag(there, here)}`,
     );
