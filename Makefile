@@ -192,12 +192,11 @@ $(BUNDLE): $(PACKAGES) $(wildcard scripts/*.ts lib/*.ts)
 # A step asked for by its own name runs alone. Within `active` and `standby` each waits for those it builds on, so that
 # make -j is safe, and runs side by side what can be.
 ifneq ($(filter active standby,$(MAKECMDGOALS)),)
-pki: preflight
-active-install: pki
+active-install: preflight pki
 active-dns: active-install
 active-login: active-dns
 service-account: active-login
-standby-secrets: pki $(if $(filter active,$(MAKECMDGOALS)),service-account)
+standby-secrets: preflight pki $(if $(filter active,$(MAKECMDGOALS)),service-account)
 standby-cert-manager: preflight
 standby-install: standby-secrets standby-cert-manager
 standby-logs: standby-install
