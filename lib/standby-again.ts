@@ -9,8 +9,8 @@ import type { ClaimRecord } from "./journal.ts";
 import type { JsonObject } from "./json.ts";
 import * as output from "./output.ts";
 import type { Member } from "./pair.ts";
-import { changeRole } from "./promotion.ts";
-import { type DatabaseState, readDatabase } from "./replication.ts";
+import { changeRole, partedAt } from "./promotion.ts";
+import { type DatabaseState, lsnToBytes, readDatabase } from "./replication.ts";
 import type { RoleSettings } from "./role-change.ts";
 import { hasSameData, OPERATIONAL_SECRETS, readSecrets, STANDBY_SA } from "./secrets.ts";
 import { importSecrets, takeSecrets } from "./secrets-transfer.ts";
@@ -18,6 +18,9 @@ import type { State } from "./state.ts";
 import { manualStandbyRole, standbyRole } from "./values.ts";
 import { type Look, waitFor } from "./wait.ts";
 import { diagnose } from "./workloads.ts";
+
+/** A standby has replayed more than the new active had when it was promoted: only a new clone can follow it. */
+export class Ahead extends StepError {}
 
 interface Options {
   settings: RoleSettings;
@@ -66,7 +69,7 @@ async function ensureSecrets(target: Cluster, source: Cluster): Promise<void> {
 
 /**
  * A standby that runs already follows another active.
- * @throws StepError when it does not stream from it in time: it may have replayed more than the new active has
+ * @throws Ahead when it never will; StepError when it does not stream from it in time
  */
 export async function followNewActive(member: Member, active: Member, options: Options): Promise<void> {
   const { settings } = options;
@@ -85,13 +88,25 @@ async function waitUntilFollowing(member: Member, active: Member, timeoutSeconds
       if (here.receiver !== "streaming")
         return { pending: `Postgres on ${member.name}: the WAL receiver is ${here.receiver ?? "not running"}` };
       // The old active's Postgres may still run, and stream: only the new timeline is the new active's.
-      if (here.timeline !== there.timeline)
+      if (here.timeline !== there.timeline) {
+        await refuseWhenAhead(member, active, here);
         return { pending: `Postgres on ${member.name} is on timeline ${here.timeline}, not ${there.timeline} yet` };
+      }
       return { done: here };
     },
     diagnose: () => diagnose(member.cluster),
     next: `make rejoin MP=${member.name}`,
   });
+}
+
+async function refuseWhenAhead(member: Member, active: Member, here: DatabaseState): Promise<void> {
+  if (here.timeline === undefined) return;
+  const parting = await partedAt(active.cluster, here.timeline);
+  if (parting === undefined || here.lsnBytes <= lsnToBytes(parting)) return;
+  throw new Ahead(
+    `Postgres on ${member.name} has replayed the log up to ${here.lsn}, but ${active.name} left timeline ${here.timeline} at ${parting}`,
+    { isFinal: true, next: `make rejoin MP=${member.name}` },
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The phases that switchover and failover share: from the promotion until everything follows the new active. */
 
 import { apiTrouble } from "./api-health.ts";
+import { readClaims } from "./claims.ts";
 import { TSB_NAMESPACE } from "./cluster.ts";
 import { dumpAll } from "./divergence.ts";
 import { ensureRecords } from "./dns.ts";
@@ -10,13 +11,13 @@ import { messageOf, StepError } from "./errors.ts";
 import { readFence, unfence } from "./fencing.ts";
 import { MP_RELEASE, waitForPostgresExposed } from "./management-plane.ts";
 import * as output from "./output.ts";
-import { readMember } from "./pair.ts";
+import { type Member, readMember } from "./pair.ts";
 import { readRootCa } from "./pki.ts";
 import { lostSince, waitForPrimary, withRole } from "./promotion.ts";
 import { readOnboarded, reconnect } from "./reconnect.ts";
 import { ensureRelease } from "./release.ts";
 import { type Phase, type RoleChange, save } from "./role-change.ts";
-import { followNewActive } from "./standby-again.ts";
+import { Ahead, becomeStandby, followNewActive } from "./standby-again.ts";
 import { activeRole } from "./values.ts";
 import { type Look, waitFor } from "./wait.ts";
 import { ACTIVE_DEPLOYMENTS, waitForWorkloads } from "./workloads.ts";
@@ -203,13 +204,12 @@ const followers: Phase = {
   plan: ({ others, to }) =>
     others.length > 0 ? `let ${others.map(({ name }) => name).join(", ")} follow ${to.name}` : "no further standbys",
   run: async (change) => {
-    const { to, settings, state } = change;
     const outcomes = await Promise.allSettled(
       change.others.map(async (member) => {
         if (member.unreachable)
           return output.warn(`${member.name} can't be reached; when it is back: make rejoin MP=${member.name}`);
         const now = await readMember(member, member.cluster);
-        if (now.role === "standby") await followNewActive(now, to, { settings, state });
+        if (now.role === "standby") await follow(now, change);
       }),
     );
     // A standby that had replayed more than the new active can't follow it. That must not hold up the others.
@@ -220,6 +220,21 @@ const followers: Phase = {
     }
   },
 };
+
+/**
+ * The old active's Postgres goes on writing to its log after the promotion, and a further standby may replay that. After
+ * a switchover there is no change of anybody's in it: it may be cloned anew. After a failover that is for people to say.
+ */
+async function follow(member: Member, { to, journal, settings, state }: RoleChange): Promise<void> {
+  try {
+    await followNewActive(member, to, { settings, state });
+  } catch (error) {
+    if (!(error instanceof Ahead) || journal.kind === "failover") throw error;
+    output.note(`${error.message}: it is cloned anew`);
+    await becomeStandby(member, to, await readClaims(member.cluster), { settings, state });
+    output.done(`${member.name} follows ${to.name}, cloned anew`);
+  }
+}
 
 /** In their order. The address is looked up by every phase that needs it, so that each can be run again alone. */
 export const TAKEOVER: readonly Phase[] = [promote, frontEnvoy, dns, login, controlPlanes, workloads, loss, followers];
