@@ -97,7 +97,10 @@ export class Cluster {
     if (options.everywhere) args.push("-A");
     if (options.everywhereNamed) args.push("-A", "--field-selector", `metadata.name=${options.everywhereNamed}`);
     const doing = `reading ${resources.join(", ")} on ${this.name}`;
-    const ended = await attempt("kubectl", this.#bound(args), this.#options({ doing }, false));
+    const ask = () => attempt("kubectl", this.#bound(args), this.#options({ doing }, false));
+    const first = await ask();
+    // Whoever stood still for a moment, the server or this machine, is given a second chance.
+    const ended = /TLS handshake timeout/.test(first.stderr) ? await ask() : first;
     // A kind whose CRD is not there has no objects.
     if (/the server doesn't have a resource type/.test(ended.stderr)) return [];
     if (ended.exitCode !== 0)
