@@ -48,7 +48,7 @@ async function buildAll(build: ToolBuild, say: (line: string) => void): Promise<
   // Somebody else may have built them while we waited.
   const names = build.names.filter((name) => !existsSync(join(build.binDir, name)));
   if (names.length === 0) return;
-  say(`building ${names.join(", ")}: once for all checkouts, 5 to 8 minutes on 2 cores when nothing is cached`);
+  say(`building ${names.join(", ")}: once for all checkouts, 5 to 17 minutes on 2 cores when nothing is cached`);
   const partial = join(build.binDir, ".partial");
   rmSync(partial, { recursive: true, force: true }); // Of a build that was interrupted.
   mkdirSync(partial);
