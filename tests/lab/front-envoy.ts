@@ -1,10 +1,10 @@
 /** The front envoy: three ports on the instance's load balancer address, as long as its Deployment and Service exist. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Server as HttpsServer } from "node:https";
 import { connect, createServer, type Server } from "node:net";
 import { apiServer, type ServerCertificate } from "./api-server.ts";
 import { Listener } from "./listener.ts";
 import { isRunning, secretText } from "./objects.ts";
+import { isKeyOf } from "./operator-certs.ts";
 import type { Site } from "./site.ts";
 import { TsbApi } from "./tsb-api.ts";
 
@@ -102,7 +102,7 @@ function renew({ tls }: Port, certificate: ServerCertificate | undefined): void 
 /** A pair that doesn't match can't be shown; the operator says so, and what was shown before stays. */
 function isPair(certPem: string, keyPem: string): boolean {
   try {
-    return new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem));
+    return isKeyOf(keyPem, certPem);
   } catch {
     return false;
   }

@@ -13,12 +13,32 @@ export interface CertificateSecret {
   keyPem: string;
 }
 
+/** The answer for the texts asked about last: an operator looks twice a second, and parsing keys costs more than the rest. */
+function remembered<Texts extends string[], T>(ask: (...texts: Texts) => T): (...texts: Texts) => T {
+  const known = new Map<string, T>();
+  return (...texts) => {
+    const key = texts.join("\0");
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const answer = ask(...texts);
+    if (known.size > 20) known.clear();
+    known.set(key, answer);
+    return answer;
+  };
+}
+
 /** Splits concatenated PEM certificates. @throws Error when there is none or one can't be parsed */
-export function parseCertificates(pem: string): X509Certificate[] {
+export const parseCertificates = remembered((pem: string): X509Certificate[] => {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new Error("no PEM certificate in it");
   return blocks.map((block) => new X509Certificate(block));
-}
+});
+
+/** Whether a private key is that of the first of these certificates. @throws Error when one of them can't be parsed */
+export const isKeyOf = remembered((keyPem: string, certPem: string): boolean => {
+  const [leaf] = parseCertificates(certPem);
+  return leaf?.checkPrivateKey(createPrivateKey(keyPem)) ?? false;
+});
 
 /** @throws Blocked when the certificate is unreadable, not of this key, not signed by one of the roots, or out of date */
 export function checkCertificate(secret: CertificateSecret, rootsPem: string): X509Certificate {
@@ -26,7 +46,7 @@ export function checkCertificate(secret: CertificateSecret, rootsPem: string): X
   const roots = parsed("xcp-central-cert", "ca.crt", rootsPem);
   const [leaf, ...intermediates] = chain;
   if (leaf === undefined) throw invalid(secret.name, "tls.crt is empty");
-  if (!keyMatches(leaf, secret)) {
+  if (!keyMatches(secret)) {
     throw invalid(secret.name, "tls: private key does not match public key");
   }
   if (!chainsTo(leaf, intermediates, roots)) {
@@ -65,9 +85,9 @@ function parsed(name: string, entry: string, pem: string): X509Certificate[] {
   }
 }
 
-function keyMatches(leaf: X509Certificate, secret: CertificateSecret): boolean {
+function keyMatches({ keyPem, certPem, ...secret }: CertificateSecret): boolean {
   try {
-    return leaf.checkPrivateKey(createPrivateKey(secret.keyPem));
+    return isKeyOf(keyPem, certPem);
   } catch (error) {
     throw invalid(secret.name, `tls.key can't be read: ${error instanceof Error ? error.message : String(error)}`);
   }
