@@ -28,8 +28,8 @@ bats_require_minimum_version 1.5.0
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 source "$ROOT/tests/assertions.bash"
 
-# lab NAME ARGUMENT…: tests/lab/NAME.ts
-lab() { node --import tsx "$ROOT/tests/lab/$1.ts" "${@:2}"; }
+# lab NAME ARGUMENT…: tests/lab/NAME.ts, from the bundle
+lab() { node "$ROOT/.build/lab/$1.mjs" "${@:2}"; }
 
 # Brings the lab in LAB_DIR up, and sets all that is needed to work with it.
 start_lab() {

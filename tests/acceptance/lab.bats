@@ -11,19 +11,19 @@ setup_file() {
   LAB_DIR=$(mktemp -u /tmp/tsb-bats-XXXXXX)
   export LAB_DIR
   cd "$BATS_TEST_DIRNAME/../.." || return 1
-  node --import tsx tests/lab/up.ts
+  lab up
 }
 
 teardown_file() {
   cd "$BATS_TEST_DIRNAME/../.." || return 1
-  node --import tsx tests/lab/down.ts
+  lab down
 }
 
 setup() {
   cd "$BATS_TEST_DIRNAME/../.." || return 1
 }
 
-lab() { node --import tsx "tests/lab/$1.ts" "${@:2}"; }
+lab() { node ".build/lab/$1.mjs" "${@:2}"; }
 
 kubectl() { "$LAB_DIR/bin/kubectl" --kubeconfig "$LAB_DIR/kubeconfig" --context mp1 --request-timeout 60s "$@"; }
 

@@ -24,6 +24,6 @@ setup_suite() {
 teardown_suite() {
   local dir
   while read -r dir; do
-    [[ -n ${ACCEPTANCE_LAB:-} && $dir == "$ACCEPTANCE_LAB"* ]] || LAB_DIR=$dir node --import tsx "$BATS_TEST_DIRNAME/../lab/down.ts"
+    [[ -n ${ACCEPTANCE_LAB:-} && $dir == "$ACCEPTANCE_LAB"* ]] || LAB_DIR=$dir node "$BATS_TEST_DIRNAME/../../.build/lab/down.mjs"
   done < <(sort -u "$LABS")
 }

@@ -4,10 +4,11 @@ import { accessSync, constants, existsSync, readFileSync, realpathSync } from "n
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { checkout } from "./settings.ts";
 import { buildMissing } from "./tool-build.ts";
 
 const run = promisify(execFile);
-const toolsDir = join(import.meta.dirname, "tools");
+const toolsDir = join(checkout, "tests/lab/tools");
 
 /** The programs that the lab takes from Kubernetes, etcd, Helm and KWOK. */
 export const toolNames = [

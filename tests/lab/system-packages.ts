@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runProgram, say } from "./program.ts";
 import { SettingsError } from "./settings.ts";
 
 /** A program that the lab runs, where it may lie, and the Debian package that brings it. */
@@ -38,7 +37,11 @@ function requirements(): readonly Requirement[] {
 }
 
 /** What `tests/run` needs beside the lab. */
-const SHELLCHECK: Requirement = { program: "shellcheck", package: () => "shellcheck", present: onPath("shellcheck") };
+export const SHELLCHECK: Requirement = {
+  program: "shellcheck",
+  package: () => "shellcheck",
+  present: onPath("shellcheck"),
+};
 
 /**
  * Makes sure that what the lab needs from the system is there: as root on a Debian-like system by installing it.
@@ -108,5 +111,3 @@ function writeIfAbsent(dir: string, name: string, text: string, mode: number): (
   writeFileSync(file, text, { mode });
   return () => rmSync(file, { force: true });
 }
-
-if (process.argv[1] === import.meta.filename) await runProgram("system", async () => ensureSystem(say, [SHELLCHECK]));

@@ -62,7 +62,7 @@ function startSupervisor({ dir }: LabSettings, tools: Tools): ChildProcess {
   const log = openSync(join(dir, "lab.log"), "a", 0o600);
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", join(import.meta.dirname, "labd.ts"), JSON.stringify(tools)],
+    ["--import", "tsx", join(checkout, "tests/lab/labd.ts"), JSON.stringify(tools)],
     {
       cwd: checkout,
       detached: true,

@@ -24,18 +24,18 @@ export async function endLab(dir: string): Promise<void> {
 }
 
 /** What `eval "$(make -s lab-env)"` makes of our environment. */
-export async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
-  const settings = 'eval "$(node --import tsx tests/lab/env.ts)" && env -0';
+async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
+  const settings = 'eval "$(node .build/lab/env.mjs)" && env -0';
   const entries = (await call(ours(dir), "bash", "-c", settings)).split("\0").filter(Boolean);
   return Object.fromEntries(entries.map((entry) => [entry.split("=", 1)[0], entry.slice(entry.indexOf("=") + 1)]));
 }
 
 async function lab(dir: string, command: "up" | "down"): Promise<void> {
-  await call(ours(dir), process.execPath, "--import", "tsx", `tests/lab/${command}.ts`);
+  await call(ours(dir), process.execPath, `.build/lab/${command}.mjs`);
 }
 
 /** Our environment without what is meant for us, not for the steps, and without the make that called us. */
 function ours(dir: string): NodeJS.ProcessEnv {
-  const { SEED, ROUNDS, REFERENCE_LAB, MAKEFLAGS, MFLAGS, MAKEOVERRIDES, MAKELEVEL, ...env } = process.env;
+  const { SEED, ROUNDS, MAKEFLAGS, MFLAGS, MAKEOVERRIDES, MAKELEVEL, ...env } = process.env;
   return { LAB_PACE: "0.2", ...env, LAB_DIR: dir };
 }

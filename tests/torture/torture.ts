@@ -2,17 +2,16 @@
  * `make torture`: kills the whole install (active, onboard, standby) with SIGKILL at random moments, finishes it each time by
  * running it again, and compares where it ends with an install that was never killed.
  *
- *   SEED=1          the same seed kills the same at the same moments, as far as the machine's load lets it
- *   ROUNDS=100      how often it is killed, at least
- *   LAB_DIR         where the lab is made, anew for each install
- *   REFERENCE_LAB   a lab with an install that was never killed; without it, one is made first
+ *   SEED=1       the same seed kills the same at the same moments, as far as the machine's load lets it
+ *   ROUNDS=100   how often it is killed, at least
+ *   LAB_DIR      where the lab is made, anew for each install
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Describer } from "./described.ts";
 import { differences, endState } from "./end-state.ts";
 import { type Moment, runStep } from "./killed-run.ts";
-import { call, endLab, freshLab, labEnvironment } from "./lab.ts";
+import { call, endLab, freshLab } from "./lab.ts";
 import { checkWhole, Kept } from "./state-files.ts";
 
 /** The steps in the guide's order; how long each takes on a quiet machine, and how many files it writes. */
@@ -105,9 +104,9 @@ async function checkEnd(env: NodeJS.ProcessEnv, expected: readonly string[]): Pr
   const lines = differences(expected, await settled(env, expected));
   if (lines.length > 0)
     throw new Error(`it ends otherwise than an install that was never killed:\n${lines.join("\n")}`);
-  const mark = (await call(env, process.execPath, "--import", "tsx", "tests/lab/audit.ts", "mark")).trim();
+  const mark = (await call(env, process.execPath, ".build/lab/audit.mjs", "mark")).trim();
   await call(env, "make", "-s", "active", "onboard", "standby");
-  const since = await call(env, process.execPath, "--import", "tsx", "tests/lab/audit.ts", "since", mark);
+  const since = await call(env, process.execPath, ".build/lab/audit.mjs", "since", mark);
   if (!since.startsWith("0 mutating requests")) throw new Error(`a further run changes something:\n${since}`);
 }
 
@@ -121,7 +120,6 @@ async function settled(env: NodeJS.ProcessEnv, expected: readonly string[]): Pro
 }
 
 async function reference(): Promise<string[]> {
-  if (process.env.REFERENCE_LAB) return endState(await labEnvironment(process.env.REFERENCE_LAB));
   const env = await freshLab(dir);
   await install(env, 0, seed, 0);
   const lines = await endState(env);
