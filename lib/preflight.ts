@@ -35,11 +35,16 @@ const TOOLS = [
   { tool: "helm", args: ["version", "--short"], atLeast: [3, 8] },
 ] as const;
 
-/** The versions of kubectl and helm: new enough, helm 3 and 4 alike. */
-export async function checkTools(): Promise<Finding[]> {
+/**
+ * The versions of kubectl and helm: new enough, helm 3 and 4 alike.
+ * @param timeoutSeconds for each to answer; on a machine with much else to do that takes longer than one would think
+ */
+export async function checkTools(timeoutSeconds: number): Promise<Finding[]> {
   return Promise.all(
     TOOLS.map(async ({ tool, args, atLeast }): Promise<Finding> => {
-      const ended = await attempt(tool, args, { doing: `asking ${tool} for its version`, timeoutSeconds: 10 });
+      const doing = `asking ${tool} for its version`;
+      const next = `see why it takes so long: time ${tool} ${args.join(" ")}`;
+      const ended = await attempt(tool, args, { doing, timeoutSeconds, next });
       const version = /v(\d+)\.(\d+)(\.\d+)?/.exec(ended.stdout);
       const mend = `install ${tool} ${atLeast.join(".")} or newer`;
       if (!version) return { level: "bad", text: `${tool} does not tell its version`, mend };

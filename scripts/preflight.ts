@@ -44,7 +44,7 @@ await step(
       return [{ level: "ok", text: `${instance.name}: context ${instance.context} can be reached` }];
     };
     const outside = await Promise.all([
-      preflight.checked(preflight.checkTools),
+      preflight.checked(() => preflight.checkTools(settings.REQUEST_TIMEOUT)),
       ...instances.map((one) => preflight.checked(() => reach(one), roles.includes(one.name) ? "bad" : "warn")),
       ...sources.map((source) => preflight.checked(() => checkChart(source))),
       preflight.checked(() => checkProvider(settings)),
