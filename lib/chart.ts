@@ -85,12 +85,16 @@ async function pull(source: ChartSource, state: State, folder: string, path: str
   // Two steps may fetch side by side: each into a folder of its own, the rename decides. State.sweep knows the name.
   const arriving = mkdtempSync(join(folder, `arriving-${process.pid}-`));
   const from = source.given ? [source.given] : [source.name, "--repo", source.repository];
+  const checks = source.given
+    ? "check reference and version; a registry that wants a login: `helm registry login HOST`, or `docker login HOST`"
+    : "check the repository's URL and the version";
   try {
+    const env = { ...helmEnvironment(state), ...(source.given && { HELM_REGISTRY_CONFIG: await registryLogins() }) };
     await run("helm", ["pull", ...from, "--version", source.version, "-d", arriving], {
       doing: `fetching chart ${source.name} ${source.version} from ${source.given ?? source.repository}`,
-      env: helmEnvironment(state),
+      env,
       timeoutSeconds: PULL_TIMEOUT,
-      next: "check the repository's URL and the version, or give the chart as a folder or .tgz",
+      next: `${checks}; or give the chart as a folder or .tgz`,
     });
     const [arrived] = readdirSync(arriving);
     if (!arrived) throw new StepError(`helm pull of ${source.name} ${source.version} left no file`);
@@ -100,4 +104,10 @@ async function pull(source: ChartSource, state: State, folder: string, path: str
   } finally {
     rmSync(arriving, { recursive: true, force: true });
   }
+}
+
+/** The file of the user's own logins to registries, which our helm home would hide; helm only reads it. */
+async function registryLogins(): Promise<string> {
+  const call = { doing: "asking helm for your registry logins", timeoutSeconds: 10 };
+  return (await run("helm", ["env", "HELM_REGISTRY_CONFIG"], call)).trim();
 }

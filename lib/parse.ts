@@ -118,6 +118,8 @@ export function url(text: string): string {
 /** A chart: a folder, a .tgz file, or an oci:// reference. */
 export function chart(text: string): string {
   if (text.startsWith("oci://")) {
+    if (/[:@][^/]*$/.test(text.replace(/^oci:\/\/[^/]*/, "")))
+      throw new Error(`"${printable(text)}" has a tag or a digest; the version is a setting of its own`);
     if (!/^oci:\/\/[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+$/.test(text))
       throw new Error(`"${printable(text)}" is not an oci:// chart reference`);
     return text;

@@ -34,10 +34,13 @@ export const cacheRoot = join(process.env.XDG_CACHE_HOME || join(homedir(), ".ca
 
 /** Where built tools go; its name changes with what they are built from. */
 export function cacheDir(): string {
+  return cacheFor("bin", ["go.mod", "go.sum", "helm3/go.mod", "helm3/go.sum"]);
+}
+
+function cacheFor(prefix: string, files: readonly string[]): string {
   const hash = createHash("sha256").update(process.arch);
-  for (const file of ["go.mod", "go.sum", "helm3/go.mod", "helm3/go.sum"])
-    hash.update(readFileSync(join(toolsDir, file)));
-  return join(cacheRoot, `bin-${hash.digest("hex").slice(0, 12)}`);
+  for (const file of files) hash.update(readFileSync(join(toolsDir, file)));
+  return join(cacheRoot, `${prefix}-${hash.digest("hex").slice(0, 12)}`);
 }
 
 /** Version of Kubernetes that is built, e.g. "v1.36.3". @throws when go.mod does not name one */
@@ -56,10 +59,23 @@ export async function ensureTools(say: (line: string) => void): Promise<Tools> {
   const outside = await suitableTools();
   const cached = (name: ToolName) => join(cacheDir(), name);
   const missing = toolNames.filter((name) => !outside.has(name) && !existsSync(cached(name)));
+  const likely = "5 to 17 minutes on 2 cores when nothing is cached";
   if (missing.length > 0)
-    await buildMissing({ names: missing, toolsDir, binDir: cacheDir(), kubernetes: kubernetesVersion() }, say);
+    await buildMissing({ names: missing, likely, toolsDir, binDir: cacheDir(), kubernetes: kubernetesVersion() }, say);
   const at = (name: ToolName) => outside.get(name) ?? cached(name);
   return Object.fromEntries(toolNames.map((name) => [name, at(name)])) as Record<ToolName, string>;
+}
+
+/**
+ * The registry for charts: no part of the lab, but of the tests of `oci://`. Cached apart from the lab's programs, which
+ * another version of it leaves as they are.
+ * @returns its path
+ */
+export async function ensureRegistry(say: (line: string) => void): Promise<string> {
+  const binDir = cacheFor("registry", ["registry/go.mod", "registry/go.sum"]);
+  const build = { names: ["registry"] as const, likely: "some seconds", toolsDir, binDir };
+  if (!existsSync(join(binDir, "registry"))) await buildMissing({ ...build, kubernetes: kubernetesVersion() }, say);
+  return join(binDir, "registry");
 }
 
 /** Tools outside the cache whose versions suit; helm3 is always our own. */

@@ -8,15 +8,20 @@ import { SettingsError } from "./settings.ts";
 
 /** What to build, from where, to where. */
 export interface ToolBuild {
-  readonly names: readonly ToolName[];
-  /** Folder of go.mod; helm3 has its own below it. */
+  readonly names: readonly BuiltName[];
+  /** How long it is likely to take: "5 to 17 minutes on 2 cores when nothing is cached". */
+  readonly likely: string;
+  /** Folder of go.mod; helm3 and registry have their own below it. */
   readonly toolsDir: string;
   readonly binDir: string;
   /** Version stamped into the Kubernetes programs, e.g. "v1.36.3". */
   readonly kubernetes: string;
 }
 
-const packages: Record<ToolName, string> = {
+/** The lab's programs, and a registry for charts, which only a test needs. */
+export type BuiltName = ToolName | "registry";
+
+const packages: Record<BuiltName, string> = {
   "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
   "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
   "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -25,7 +30,11 @@ const packages: Record<ToolName, string> = {
   kwok: "sigs.k8s.io/kwok/cmd/kwok",
   helm: "helm.sh/helm/v4/cmd/helm",
   helm3: "helm.sh/helm/v3/cmd/helm",
+  registry: "github.com/google/go-containerregistry/cmd/registry",
 };
+
+/** Those that would change the others' dependencies, had they no go.mod of their own. */
+const apart: ReadonlySet<BuiltName> = new Set<BuiltName>(["helm3", "registry"]);
 
 /** A cold build of everything compiles about this many packages. */
 const packagesInAll = 3200;
@@ -48,7 +57,7 @@ async function buildAll(build: ToolBuild, say: (line: string) => void): Promise<
   // Somebody else may have built them while we waited.
   const names = build.names.filter((name) => !existsSync(join(build.binDir, name)));
   if (names.length === 0) return;
-  say(`building ${names.join(", ")}: once for all checkouts, 5 to 17 minutes on 2 cores when nothing is cached`);
+  say(`building ${names.join(", ")}: once for all checkouts, ${build.likely}`);
   const partial = join(build.binDir, ".partial");
   rmSync(partial, { recursive: true, force: true }); // Of a build that was interrupted.
   mkdirSync(partial);
@@ -91,7 +100,7 @@ function checkGo({ names }: ToolBuild): void {
 }
 
 /** @throws with the end of go's own words when it fails */
-function goBuild(build: ToolBuild, name: ToolName, target: string, onLine: (line: string) => void): Promise<void> {
+function goBuild(build: ToolBuild, name: BuiltName, target: string, onLine: (line: string) => void): Promise<void> {
   const major = /^v(\d+)\.(\d+)/.exec(build.kubernetes);
   const base = "k8s.io/component-base/version";
   const stamps = {
@@ -102,7 +111,7 @@ function goBuild(build: ToolBuild, name: ToolName, target: string, onLine: (line
   };
   const ldflags = ["-s -w", ...Object.entries(stamps).map(([variable, value]) => `-X ${variable}=${value}`)].join(" ");
   const child = spawn("go", ["build", "-v", "-ldflags", ldflags, "-o", target, packages[name]], {
-    cwd: name === "helm3" ? join(build.toolsDir, "helm3") : build.toolsDir,
+    cwd: apart.has(name) ? join(build.toolsDir, name) : build.toolsDir,
     env: { ...process.env, GOFLAGS: "-mod=readonly", GOWORK: "off" },
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -46,6 +46,7 @@ BAD=(
   'the chart is a file of another kind|CP_CHART=@/file|CP_CHART|is a file but not a .tgz'
   'the chart is a folder without a chart|MP_CHART=@|MP_CHART|is a folder without a Chart.yaml'
   'the chart is a malformed reference|MP_CHART=oci://|MP_CHART|is not an oci:// chart reference'
+  'the chart reference has a tag|CP_CHART=oci://charts.example.com:5000/tsb/controlplane:1.12.0|CP_CHART|has a tag or a digest'
   'the values file is missing|MP_VALUES=@/none|MP_VALUES|no such file'
   'the values file is a folder|CP_VALUES=@|CP_VALUES|not a file'
   'a password is missing|ELASTIC_PASSWORD=|ELASTIC_PASSWORD|is not set'
