@@ -50,8 +50,8 @@ set $FLOAT CNAME $MP1 5"
 
 @test "hook: may leave its standard input unread" {
   # More than a pipe holds, so that whoever writes it hears of the other end's closing.
-  run -0 typescript "
-    import { attempt } from './lib/run.ts';
+  run -0 with_library "
+    import { attempt } from './lib/run.js';
     const ended = await attempt('false', [], { doing: 'x', input: 'y'.repeat(1000000), timeoutSeconds: 5 });
     console.log(ended.exitCode);"
   is "$output" 1
@@ -115,8 +115,8 @@ cd "${0%/bin/hook}" || exit
 echo "$*" >arguments
 cat >input
 STUB
-  run -0 typescript "
-    import { hookProvider } from './lib/dns-hook.ts';
+  run -0 with_library "
+    import { hookProvider } from './lib/dns-hook.js';
     const seen = { kind: 'found', cname: undefined, addresses: ['10.0.0.1'], ttl: 5 };
     await hookProvider({ path: '$PWD/bin/hook', timeoutSeconds: 5 }).remove([{ name: '$MP1', seen }]);"
   is "$(<arguments)" "remove $MP1"

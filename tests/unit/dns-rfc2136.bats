@@ -163,9 +163,9 @@ STUB
 
 # remove_name NAME: as uninstall does.
 remove_name() {
-  typescript "
-    import { namesToRemove, removeNames } from './lib/dns-removal.ts';
-    import { openDns } from './lib/dns.ts';
+  with_library "
+    import { namesToRemove, removeNames } from './lib/dns-removal.js';
+    import { openDns } from './lib/dns.js';
     const [host, port] = '$NAME_SERVER'.split(':');
     const server = { host, port: Number(port) };
     const dns = await openDns({ DNS_PROVIDER: 'rfc2136', DNS_SERVER: server, DNS_RESOLVER: server, DNS_ZONE: 'tsb.test',
@@ -186,10 +186,10 @@ remove_name() {
 
 # rehearse [KEY]: what preflight finds.
 rehearse() {
-  typescript "
-    import { checkProvider } from './lib/dns.ts';
-    import { checked } from './lib/preflight.ts';
-    import { readSettings } from './lib/config.ts';
+  with_library "
+    import { checkProvider } from './lib/dns.js';
+    import { checked } from './lib/preflight.js';
+    import { readSettings } from './lib/config.js';
     const settings = readSettings(['MP_FLOAT_DNS'], {
       HOME: '$PWD', MP1_DNS: '$MP1', MP_FLOAT_DNS: '$FLOAT', REQUEST_TIMEOUT: '2', DNS_PROVIDER: 'rfc2136',
       DNS_ZONE: 'tsb.test', DNS_SERVER: '$NAME_SERVER', DNS_TSIG_KEY_FILE: '$KEYS/$1.key' });

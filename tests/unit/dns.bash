@@ -46,7 +46,5 @@ program() {
   chmod +x "bin/$1"
 }
 
-# typescript CODE: runs a few lines in the project's folder.
-typescript() {
-  (cd "$ROOT" && node --import tsx --input-type=module --eval "$1")
-}
+# with_library CODE: runs a few lines of JavaScript, in which './lib/…' are the modules of that name.
+with_library() { node --input-type=module --eval "${1//.\/lib\//$DRIVERS/lib/}"; }

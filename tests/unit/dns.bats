@@ -13,8 +13,8 @@ with_manual() { active_dns DNS_PROVIDER=manual "$@"; }
 
 # records ADDRESS…: the records for load balancers' addresses, one JSON line each; the error where there are none.
 records() {
-  typescript "
-    import { recordsFor } from './lib/dns-records.ts';
+  with_library "
+    import { recordsFor } from './lib/dns-records.js';
     const names = { permanent: 'mp1.example.com', floating: 'active.example.com', ttl: 30 };
     for (const address of [$1]) {
       try {
@@ -45,8 +45,8 @@ StepError the load balancer's host name is none: \"\""
 }
 
 @test "dns: a record holds when the name has it and nothing else" {
-  run -0 typescript "
-    import { holds } from './lib/dns-look.ts';
+  run -0 with_library "
+    import { holds } from './lib/dns-look.js';
     const a = { name: 'n', type: 'A', value: '192.0.2.1', ttl: 5 }, cname = { ...a, type: 'CNAME', value: 'lb' };
     const found = (cname, ...addresses) => ({ kind: 'found', cname, addresses, ttl: 5 });
     console.log(holds(a, found(undefined, '192.0.2.1')), holds(a, found(undefined, '192.0.2.1', '2001:db8::1')),
@@ -59,8 +59,8 @@ StepError the load balancer's host name is none: \"\""
 look() {
   local server=$1
   shift
-  typescript "
-    import { describe, openLooker } from './lib/dns-look.ts';
+  with_library "
+    import { describe, openLooker } from './lib/dns-look.js';
     const looker = await openLooker({ host: '${server%:*}', port: ${server#*:} });
     for (const name of '$*'.split(' ')) console.log(describe(await looker.look(name)));"
 }
@@ -83,8 +83,8 @@ the server does not answer for this zone (REFUSED)"
 
 @test "dns: tells the shortest time to live on the way" {
   zone_update "update add $FLOAT. 3 CNAME lb.tsb.test."
-  run -0 typescript "
-    import { openLooker } from './lib/dns-look.ts';
+  run -0 with_library "
+    import { openLooker } from './lib/dns-look.js';
     const looker = await openLooker({ host: '${NAME_SERVER%:*}', port: ${NAME_SERVER#*:} });
     console.log((await looker.look('$FLOAT')).ttl, (await looker.look('lb.tsb.test')).ttl);"
   is "$output" "3 5"

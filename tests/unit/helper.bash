@@ -24,8 +24,9 @@ isolate() {
   cd "$BATS_TEST_TMPDIR" || return
   mkdir bin
   kubeconfig_with mp1 mp2 cp1 >kubeconfig
-  local tool
-  for tool in kubectl helm tctl nsupdate curl; do stub "$tool"; done
+  # In one go: hundreds of tests do it.
+  tee bin/{kubectl,helm,tctl,nsupdate} <"$BATS_TEST_DIRNAME/fixtures/stub" >bin/curl
+  chmod +x bin/*
 }
 
 # kubeconfig_with CONTEXT…: prints one that leads nowhere.
@@ -40,9 +41,10 @@ stub() { cp "$BATS_TEST_DIRNAME/fixtures/stub" "bin/$1"; }
 # plan TOOL PATTERN [EXIT-CODE]: calls whose arguments match the pattern print standard input and end so. First match wins.
 plan() {
   local dir=plans/$1 number
-  mkdir -p "$dir"
-  number=$(find "$dir" -name '*.pattern' | wc -l)
-  number=$(printf '%03d' "$number")
+  [ -d "$dir" ] || mkdir -p "$dir"
+  local earlier=("$dir"/*.pattern)
+  [ -e "${earlier[0]}" ] || earlier=()
+  printf -v number '%03d' "${#earlier[@]}"
   printf '%s' "$2" >"$dir/$number.pattern"
   printf '%s' "${3:-0}" >"$dir/$number.code"
   cat >"$dir/$number.output"

@@ -2,6 +2,10 @@
 # shellcheck disable=SC2034,SC2154 # what bats reads and sets
 # For the tests of pki: a state folder that pki made once for the whole file, and a look at certificates with openssl.
 
+# Keys are made in no time when other tests have had them (keys.ts).
+NEW_KEY=ec:$BATS_TEST_DIRNAME/fixtures/prime256v1.pem
+GOOD+=("NODE_OPTIONS=--import=$DRIVERS/keys.js")
+
 # Call it in setup_file.
 make_pki_once() {
   local BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
@@ -10,7 +14,7 @@ make_pki_once() {
 }
 
 # Gives this test a copy of its own. Call it in setup, after isolate.
-copy_pki() { cp -a "$BATS_FILE_TMPDIR/state" state; }
+copy_pki() { cp -a "$BATS_FILE_TMPDIR"/{state,keys-used} .; }
 
 pki() { script pki "$@"; }
 
@@ -38,11 +42,11 @@ snapshot() { find "$1" -type f -printf '%p %i %T@ ' -exec sha256sum {} \; | sort
 # changed SNAPSHOT: the files that are not as in it, by their names below the state folder, in one line.
 changed() { snapshot state | grep -vxFf <(printf '%s\n' "$1") | sed 's/^state\/\([^ ]*\).*/\1/' | paste -sd' '; }
 
-# root NAME [OPENSSL-OPTION…]: makes NAME.crt and NAME.key, a root as operators have them.
+# root NAME [OPENSSL-OPTION…]: makes NAME.crt and NAME.key, a root as operators have them. Its key is there at once.
 root() {
   local name=$1
   shift
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout "$name.key" -out "$name.crt" -subj "/O=Acme/CN=$name" -days 400 \
+  openssl req -x509 -newkey "$NEW_KEY" -nodes -keyout "$name.key" -out "$name.crt" -subj "/O=Acme/CN=$name" -days 400 \
     -addext keyUsage=critical,keyCertSign,cRLSign "$@" 2>/dev/null
 }
 

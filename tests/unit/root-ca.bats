@@ -9,7 +9,7 @@ load pki
 setup_file() {
   make_pki_once
   cd "$BATS_FILE_TMPDIR" || return
-  root good
+  NEW_KEY=rsa:2048 root good
   root other
   openssl ecparam -name prime256v1 -genkey -out ec.key
   openssl req -x509 -key ec.key -out ec.crt -subj "/C=DE/O=Müller/OU=a+CN=b" -utf8 -days 400 \
@@ -31,7 +31,7 @@ setup() {
 }
 
 signed_by_good() {
-  openssl req -new -newkey rsa:2048 -nodes -keyout "$1.key" -subj "/CN=$1" 2>/dev/null |
+  openssl req -new -newkey "$NEW_KEY" -nodes -keyout "$1.key" -subj "/CN=$1" 2>/dev/null |
     openssl x509 -req -CA good.crt -CAkey good.key "${@:2}" -out "$1.crt" \
       -extfile <(printf '%s\n' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign) 2>/dev/null
 }
@@ -43,7 +43,7 @@ dated() {
   printf '%s\n' '[ca]' default_ca=d '[d]' "database=$1/index" "new_certs_dir=$1" default_md=sha256 policy=p \
     rand_serial=yes x509_extensions=x '[p]' commonName=supplied '[x]' basicConstraints=critical,CA:TRUE \
     keyUsage=critical,keyCertSign subjectKeyIdentifier=hash >"$1/config"
-  openssl req -new -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1/request" -subj "/CN=$1" 2>/dev/null
+  openssl req -new -newkey "$NEW_KEY" -nodes -keyout "$1.key" -out "$1/request" -subj "/CN=$1" 2>/dev/null
   openssl ca -batch -config "$1/config" -selfsign -keyfile "$1.key" -in "$1/request" -out "$1.crt" -notext \
     -startdate "$2" -enddate "$3" 2>/dev/null
 }

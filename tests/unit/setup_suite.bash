@@ -2,15 +2,24 @@
 # Run by bats once around all files it was given. The tests run the scripts as make does, from the bundle. Their own
 # programs are compiled here: that takes less time than tsx takes to start one of them.
 
-setup_suite() {
-  local root
-  root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  make -s -C "$root" .build/made
+# make_drivers ROOT: sets DRIVERS, the folder of these programs. tests/run calls it, once for all that run side by side.
+make_drivers() {
+  make -s -C "$1" .build/made
   # Below node_modules, where the packages are found.
-  DRIVERS=$(mktemp -d "$root/node_modules/.drivers-XXXXXX")
+  DRIVERS=$(mktemp -d "$1/node_modules/.drivers-XXXXXX")
   export DRIVERS
-  (cd "$root" && node_modules/.bin/esbuild tests/unit/*.ts --bundle --splitting --packages=external --format=esm \
-    --platform=node --target=node20 --sourcemap --outdir="$DRIVERS" --log-level=error)
+  (
+    cd "$1" || return
+    local options=(--bundle --splitting --packages=external --format=esm --platform=node --target=node20 --sourcemap)
+    node_modules/.bin/esbuild tests/unit/*.ts "${options[@]}" --outdir="$DRIVERS" --log-level=error &&
+      node_modules/.bin/esbuild lib/*.ts "${options[@]}" --outdir="$DRIVERS/lib" --log-level=error
+  )
 }
 
-teardown_suite() { rm -r "$DRIVERS"; }
+setup_suite() {
+  [ -z "${DRIVERS:-}" ] || return 0
+  make_drivers "$(cd "$BATS_TEST_DIRNAME/../.." && pwd)"
+  OWN_DRIVERS=$DRIVERS
+}
+
+teardown_suite() { [ -z "${OWN_DRIVERS:-}" ] || rm -r "$OWN_DRIVERS"; }

@@ -3,10 +3,23 @@
 
 load helper
 
+setup_file() {
+  mkfifo "$BATS_FILE_TMPDIR"/{asked,answered}
+  # Opened for writing as well, it does not end when a test closes its end.
+  node "$DRIVERS/status.js" "$BATS_TEST_DIRNAME/fixtures/status.json" "$BATS_FILE_TMPDIR/answered" \
+    <>"$BATS_FILE_TMPDIR/asked" >"$BATS_FILE_TMPDIR/said" 2>&1 3>&- &
+  echo $! >"$BATS_FILE_TMPDIR/pid"
+}
+
+teardown_file() { kill "$(<"$BATS_FILE_TMPDIR/pid")"; }
+
 setup() { isolate; }
 
 # facts judge|render|json PATCH: the facts of the healthy pair with these changes.
-facts() { node "$DRIVERS/status.js" "$@" <"$BATS_TEST_DIRNAME/fixtures/status.json"; }
+facts() {
+  printf '%s\n' "$*" >"$BATS_FILE_TMPDIR/asked"
+  timeout 60 cat "$BATS_FILE_TMPDIR/answered" || { cat "$BATS_FILE_TMPDIR/said" && return 1; }
+}
 
 judge() { facts judge "$1"; }
 
