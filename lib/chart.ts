@@ -6,6 +6,7 @@ import { yamlAnswer } from "./answer.ts";
 import { helmEnvironment } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { textAt } from "./json.ts";
+import { OWN_MARK } from "./processes.ts";
 import { run } from "./run.ts";
 import type { State } from "./state.ts";
 
@@ -83,7 +84,7 @@ async function localChart(path: string, state: State): Promise<Chart> {
 async function pull(source: ChartSource, state: State, folder: string, path: string): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // Two steps may fetch side by side: each into a folder of its own, the rename decides. State.sweep knows the name.
-  const arriving = mkdtempSync(join(folder, `arriving-${process.pid}-`));
+  const arriving = mkdtempSync(join(folder, `arriving-${OWN_MARK}-`));
   const from = source.given ? [source.given] : [source.name, "--repo", source.repository];
   const checks = source.given
     ? "check reference and version; a registry that wants a login: `helm registry login HOST`, or `docker login HOST`"

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, readSync, renameSync, rmSync
 import { dirname } from "node:path";
 import { type Cluster, TSB_NAMESPACE } from "./cluster.ts";
 import { StepError } from "./errors.ts";
+import { OWN_MARK } from "./processes.ts";
 import { partedAt } from "./promotion.ts";
 import { type DatabaseState, lsnToBytes, postgresPod } from "./replication.ts";
 import type { State } from "./state.ts";
@@ -44,7 +45,7 @@ export async function partingOf(old: DatabaseState, newActive: Cluster): Promise
  */
 export async function dumpAll(cluster: Cluster, state: State, name: string): Promise<string> {
   const path = state.path("rejoin", name);
-  const arriving = `${path}.${process.pid}.tmp`;
+  const arriving = `${path}.${OWN_MARK}.tmp`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const file = openSync(arriving, "w", 0o600);
   const doing = `dumping the databases of ${cluster.name} to ${path}`;

@@ -15,10 +15,12 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { messageOf, StepError } from "./errors.ts";
-import { isAlive } from "./processes.ts";
+import { isMarkAlive, MARK, OWN_MARK } from "./processes.ts";
 
-/** What is not in its place yet has the number of its process in its name. */
-const UNFINISHED = /\.(\d+)\.tmp$|^arriving-(\d+)-/;
+/** What is not in its place yet has the mark of its process in its name. */
+const UNFINISHED = new RegExp(`\\.(${MARK.source})\\.tmp$|^arriving-(${MARK.source})(?:-|$)`);
+/** Seconds after which nothing is still on its way: a dump is what takes longest. Only for what others began. */
+const LONG_AGO = 86_400;
 
 /**
  * The state folder (STATE_DIR): what must stay between runs, under the guide's names. Folders have mode 0700, files
@@ -101,11 +103,15 @@ export class State {
     rmSync(this.path(...parts), { force: true });
   }
 
-  /** Removes what runs that were killed did not bring to its place: nobody else would, and it may be a key. */
+  /**
+   * Removes what runs that were killed did not bring to its place: nobody else would, and it may be a key. Of a run on
+   * another machine, with which the folder is shared, only the age tells.
+   */
   sweep(): void {
     for (const path of this.#unfinished()) {
       const [, writer, fetcher] = UNFINISHED.exec(basename(path)) ?? [];
-      if (!isAlive(Number(writer ?? fetcher))) rmSync(this.path(path), { recursive: true, force: true });
+      const isUnderWay = isMarkAlive(writer ?? fetcher ?? "") ?? secondsSince(this.path(path)) < LONG_AGO;
+      if (!isUnderWay) rmSync(this.path(path), { recursive: true, force: true });
     }
   }
 
@@ -127,8 +133,14 @@ export class State {
   }
 }
 
+/** Since it was written; none when it is gone. */
+function secondsSince(path: string): number {
+  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  return (Date.now() - written) / 1000;
+}
+
 function temporaryOf(path: string): string {
-  return `${path}.${process.pid}.tmp`;
+  return `${path}.${OWN_MARK}.tmp`;
 }
 
 /** Unlike renaming, linking fails where something is already. */

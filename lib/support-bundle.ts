@@ -7,6 +7,7 @@ import type { Settings } from "./config.ts";
 import type { JsonObject } from "./json.ts";
 import { MANAGEMENT_PLANE, MP_RELEASE } from "./management-plane.ts";
 import { CONTROL_PLANE, CP_NAMESPACE, CP_RELEASE } from "./onboarding.ts";
+import { OWN_MARK } from "./processes.ts";
 import { presentable, Redactor, secretTexts } from "./redaction.ts";
 import { attempt, run } from "./run.ts";
 import { dataOf } from "./secrets.ts";
@@ -181,8 +182,8 @@ export async function pack(
 ): Promise<Packed> {
   const { state, out, name } = options;
   const redactor = new Redactor(secrets);
-  const folder = state.path("support", `arriving-${process.pid}`);
-  const arriving = `${out}.${process.pid}.tmp`;
+  const folder = state.path("support", `arriving-${OWN_MARK}`);
+  const arriving = `${out}.${OWN_MARK}.tmp`;
   try {
     for (const { path, text } of files)
       state.note(redactor.redact(text), "support", basename(folder), name, ...redactor.redact(path).split("/"));

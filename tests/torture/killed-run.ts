@@ -96,7 +96,7 @@ async function fileWritten(stateDir: string, count: number, ended: AbortSignal):
       const onEvent = (_event: string, file: string | null) => {
         if (!file?.endsWith(".tmp") || left.includes(file)) return;
         seen.add(join(folder, file));
-        if (seen.size === count) resolve(join(folder, file.replace(/\.\d+\.tmp$/, "")));
+        if (seen.size === count) resolve(join(folder, file.replace(/\.[0-9a-f]{8}-\d+\.tmp$/, "")));
       };
       watchers.push(watch(join(stateDir, folder), onEvent));
     }

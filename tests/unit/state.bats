@@ -53,12 +53,33 @@ setup() { isolate; }
 }
 
 @test "state: what a run that was killed left half-made goes with the next run, what another one writes stays" {
-  mkdir -p state/mp1 state/charts/repo/arriving-{999999,$$}-x
-  touch state/mp1/{file.999999.tmp,file.$$.tmp,kept.tmp}
+  local here
+  here=$(machine)
+  mkdir -p state/mp1 state/charts/repo/arriving-"$here"-{999999,$$}-x
+  touch state/mp1/{file."$here"-999999.tmp,file."$here"-$$.tmp,kept.tmp}
   run -0 driver library CASE=read
-  is "$(cd state && find . -name '*.tmp' -o -name 'arriving-*' | sort | paste -sd' ')" \
-    "./charts/repo/arriving-$$-x ./mp1/file.$$.tmp ./mp1/kept.tmp"
+  is "$(unfinished)" "./charts/repo/arriving-$here-$$-x ./mp1/file.$here-$$.tmp ./mp1/kept.tmp"
 }
+
+@test "state: what another machine writes into a shared folder stays, whatever its process is called here, but not for ever" {
+  mkdir -p state/mp1
+  touch state/mp1/{late.00000000-999999.tmp,late.00000000-$$.tmp}
+  touch -d "2 days ago" state/mp1/old.00000000-$$.tmp
+  run -0 driver library CASE=read
+  is "$(unfinished)" "./mp1/late.00000000-$$.tmp ./mp1/late.00000000-999999.tmp"
+}
+
+@test "state: a file on its way bears the mark of machine and process" {
+  driver library CASE="many at once" &
+  until compgen -G 'state/mp1/file.*.tmp' >arriving; do kill -0 $!; done
+  wait $!
+  [[ $(<arriving) =~ ^state/mp1/file\.$(machine)-[0-9]+\.tmp$ ]]
+}
+
+# machine: as the names of unfinished files tell it.
+machine() { uname -n | tr -d '\n' | sha256sum | cut -c 1-8; }
+
+unfinished() { (cd state && find . -name '*.tmp' -o -name 'arriving-*') | LC_ALL=C sort | paste -sd' '; }
 
 @test "state: of two writers at once, one wins whole" {
   driver library CASE="many at once" &
