@@ -1,17 +1,23 @@
 /** Taking the names of an instance out of the DNS. */
 
+import { randomBytes } from "node:crypto";
 import { ask, type Dns } from "./dns.ts";
 import { describe } from "./dns-look.ts";
 import type { Removal } from "./dns-provider.ts";
 import * as output from "./output.ts";
 import { type Look, waitFor } from "./wait.ts";
 
-/** Those of the names that have records, with what they are. */
+/**
+ * Those of the names that have records, with what they are. A name that answers just as any other beside it would is
+ * taken for the zone's wildcard: that is not ours to remove, and would go on answering.
+ */
 export async function namesToRemove(names: readonly string[], dns: Dns): Promise<Removal[]> {
-  const answers = await ask(names, dns.authority);
+  const others = names.map((name) => name.replace(/^[^.]*/, `none-${randomBytes(6).toString("hex")}`));
+  const answers = await ask([...names, ...others], dns.authority);
   return names.flatMap((name, i) => {
-    const seen = answers[i];
-    return seen?.kind === "found" ? [{ name, seen }] : [];
+    const [seen, other] = [answers[i], answers[names.length + i]];
+    if (seen?.kind !== "found") return [];
+    return other?.kind === "found" && describe(other) === describe(seen) ? [] : [{ name, seen }];
   });
 }
 

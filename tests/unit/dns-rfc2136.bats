@@ -184,6 +184,16 @@ remove_name() {
   is "$output" 0
 }
 
+@test "rfc2136: of a name that a wildcard answers, only a record of its own is removed, and nothing is waited for" {
+  # Zone tsb.test has *.wild.
+  run -0 --separate-stderr remove_name mp1.wild.tsb.test
+  is "$output" 0
+  zone_update "update add mp1.wild.tsb.test. 5 A 10.0.0.1"
+  run -0 --separate-stderr remove_name mp1.wild.tsb.test
+  is "$output" 1
+  is "$(resolved mp1.wild.tsb.test CNAME)" lb.tsb.test.
+}
+
 # rehearse [KEY]: what preflight finds.
 rehearse() {
   with_library "
