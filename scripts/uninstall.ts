@@ -47,7 +47,7 @@ await step(
     }
     for (const line of goes) output.warn(`goes: ${line}`);
     await askByName({
-      ...{ variable: "CONFIRM", given: CONFIRM, name: MP, exitCode: 2 },
+      ...{ variable: "CONFIRM", given: CONFIRM, name: MP, exitCode: 1 },
       risk: `${MP} (${target.role}) and all that is listed above will be removed`,
     });
 

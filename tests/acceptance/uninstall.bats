@@ -58,9 +58,9 @@ gone() {
 @test "uninstall: refused for the active while a standby depends on it, and without the right name" {
   MP=mp1 CONFIRM=mp1 run -1 --separate-stderr changes_nothing step uninstall
   says "mp1 is the active, on which a standby depends: mp2"
-  MP=mp2 run -2 --separate-stderr changes_nothing step uninstall </dev/null
+  MP=mp2 run -1 --separate-stderr changes_nothing step uninstall </dev/null
   says "elsewhere: CONFIRM=mp2"
-  MP=mp2 CONFIRM=mp1 run -2 --separate-stderr changes_nothing step uninstall
+  MP=mp2 CONFIRM=mp1 run -1 --separate-stderr changes_nothing step uninstall
   says "CONFIRM names mp1, not mp2"
 }
 
