@@ -3,6 +3,7 @@
  * Scripts that only look never take it.
  */
 
+import { readlinkSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { jsonAnswer } from "./answer.ts";
 import { type Cluster, guardChanges, TSB_NAMESPACE } from "./cluster.ts";
@@ -17,6 +18,8 @@ const NAME = "tsb-active-standby";
 const RESOURCE = `leases.coordination.k8s.io/${NAME}`;
 /** What the holder is doing, for those who are refused. */
 const WHAT = "tsb-active-standby/what";
+/** Where the holder's process number counts: containers may share a host's name, but not its processes. */
+const PROCESSES = "tsb-active-standby/processes";
 /** Seconds without a renewal after which a holder counts as dead. */
 const DURATION = 20;
 /** Seconds between renewals. */
@@ -25,6 +28,7 @@ const RENEW_EVERY = 5;
 /** A lock as it stands on the cluster. */
 interface Held {
   holder: string;
+  processes: string;
   what: string;
   since: string;
   renewedMs: number;
@@ -160,7 +164,7 @@ class Lock {
       metadata: {
         name: NAME,
         namespace: TSB_NAMESPACE,
-        annotations: { [WHAT]: this.#what },
+        annotations: { [WHAT]: this.#what, [PROCESSES]: processNamespace() },
         ...(this.#version === undefined ? {} : { resourceVersion: this.#version }),
       },
       spec: {
@@ -193,6 +197,7 @@ async function readLease(cluster: Cluster): Promise<Held | undefined> {
   if (!lease) return undefined;
   return {
     holder: textAt(lease, "spec", "holderIdentity") ?? "",
+    processes: textAt(lease.metadata, "annotations", PROCESSES) ?? "",
     what: textAt(lease.metadata, "annotations", WHAT) ?? "something",
     since: textAt(lease, "spec", "acquireTime") ?? "",
     renewedMs: Date.parse(textAt(lease, "spec", "renewTime") ?? "") || 0,
@@ -204,7 +209,7 @@ async function readLease(cluster: Cluster): Promise<Held | undefined> {
 /** @throws StepError unless the holder is dead, or the lock is forced */
 async function allowTaking(cluster: Cluster, found: Held, force: boolean): Promise<void> {
   if (force) return output.warn(`the lock on ${cluster.name} is taken from ${found.holder} (FORCE_UNLOCK=1)`);
-  if (isDeadHere(found.holder)) return;
+  if (isDeadHere(found)) return;
   if (Math.abs(Date.now() - found.renewedMs) < DURATION * 1000) throw refusal(cluster, found);
   // Clocks may differ by hours: a holder that lives renews within these seconds, whatever its clock says.
   await pause(RENEW_EVERY + 2);
@@ -213,9 +218,19 @@ async function allowTaking(cluster: Cluster, found: Held, force: boolean): Promi
 }
 
 /** Whether the holder was a process of this machine that has ended: then there is nothing to wait for. */
-function isDeadHere(holder: string): boolean {
+function isDeadHere({ holder, processes }: Held): boolean {
   const [, host, pid] = /^[^@]*@(.*)\/(\d+)$/.exec(holder) ?? [];
-  return host === hostname() && pid !== undefined && !isAlive(Number(pid));
+  const isHere = host === hostname() && processes === processNamespace();
+  return isHere && pid !== undefined && !isAlive(Number(pid));
+}
+
+/** Linux's name for it, "pid:[4026531836]"; elsewhere a machine has only one. */
+function processNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
 }
 
 function refusal(cluster: Cluster, found: Held | undefined): StepError {
