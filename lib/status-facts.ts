@@ -139,8 +139,8 @@ export interface RoleChangeFacts {
 
 /** What TSB's API says, asked with tctl through the floating name. */
 export interface TsbFacts {
-  /** "ok", "failed" (see `error`), "not asked" (see `error`). */
-  login: "ok" | "failed" | "not asked";
+  /** "ok"; "failed", "late" (TSB answers, but tctl had no answer in time), "not asked": see `error`. */
+  login: "ok" | "failed" | "late" | "not asked";
   error: string | null;
   /** The standby's service account; null where it is not known. */
   accountExists: boolean | null;

@@ -86,7 +86,12 @@ function holderOf({ authority }: NameFacts, instances: readonly InstanceFacts[])
 
 /** Users are served, by an instance whose cluster can't be asked: no ground for a failover. */
 export function isServedUnseen({ actives, unreachable, facts }: Pair): boolean {
-  return actives.length === 0 && unreachable.length > 0 && facts.tsb.login === "ok";
+  return actives.length === 0 && unreachable.length > 0 && hasAnswered(facts);
+}
+
+/** TSB answered through the floating name, be it late. */
+export function hasAnswered({ tsb }: StatusFacts): boolean {
+  return tsb.login === "ok" || tsb.login === "late";
 }
 
 /** A finding, if it is one. */

@@ -1,10 +1,11 @@
 /** Everything that `status` judges by, gathered side by side from the clusters, the name servers and TSB. */
 
+import { apiTrouble } from "./api-health.ts";
 import type { Settings } from "./config.ts";
 import { StepError } from "./errors.ts";
 import type { State } from "./state.ts";
 import { type ControlPlaneLook, lookAtControlPlane } from "./status-control-plane.ts";
-import type { ControlPlaneFacts, StatusFacts } from "./status-facts.ts";
+import type { ControlPlaneFacts, NameFacts, StatusFacts } from "./status-facts.ts";
 import { completed, type InstanceLook, lookAtInstance } from "./status-instance.ts";
 import { lookAtNames } from "./status-names.ts";
 import { askTsb, type TsbLook } from "./status-tsb.ts";
@@ -31,14 +32,16 @@ export async function gather(
   const options = { state, now, floating: settings.MP_FLOAT_DNS, callSeconds: CLUSTER_SECONDS };
   const likely = likelyClusters(settings, state);
   const onControlPlane = (name: string) => lookAtControlPlane(name, settings.contextOf(name), options);
+  const naming = lookAtNames([settings.MP_FLOAT_DNS, ...settings.instances.map(({ dns }) => dns)], settings);
   const looking = Promise.all(settings.instances.map((instance) => lookAtInstance(instance, options)));
   const asking = askTsb({
     ...{ settings, state, likely, callSeconds: TSB_CALL_SECONDS, totalSeconds: TSB_SECONDS },
     rootPem: async () => (await looking).find((look) => look.rootPem)?.rootPem,
     accountKey: async () => activeOf(await looking)?.accountKey,
+    health: async () => health(settings, state, (await naming)[0], await looking),
   });
   const [names, looks, tsb, atOnce] = await Promise.all([
-    lookAtNames([settings.MP_FLOAT_DNS, ...settings.instances.map(({ dns }) => dns)], settings),
+    naming,
     looking,
     asking,
     Promise.all(likely.map(onControlPlane)),
@@ -57,6 +60,20 @@ export async function gather(
     tsb: tsb.facts,
     controlPlanes: [...atOnce, ...later].flatMap((look) => controlPlaneFacts(look, tsb)),
   };
+}
+
+/** TSB's health request through the floating name, with the root of the state folder, or of the clusters. */
+async function health(
+  settings: StatusSettings,
+  state: State,
+  floating: NameFacts | undefined,
+  looks: readonly InstanceLook[],
+): Promise<string | undefined> {
+  const address = floating?.resolver.addresses[0];
+  const rootCa = state.read("ca", "ca.crt") ?? looks.find((look) => look.rootPem)?.rootPem;
+  if (!address || !rootCa || !settings.TSB_ORG) return "it can't be asked";
+  const { MP_PORT: port, MP_FLOAT_DNS: name, TSB_ORG: organisation } = settings;
+  return apiTrouble({ address, port, name, rootCa, organisation });
 }
 
 /** The instance that runs as an active; where there are several, the one that has not been fenced. */

@@ -95,6 +95,14 @@ function login(pair: Pair): Finding[] {
     const text = `TSB's API was not asked: ${tsb.error}`;
     return [{ code: "tsb-not-asked", severity: "info", about: "pair", text, mend: "set TSB_ORG, TSB_ADMIN_PASSWORD" }];
   }
+  if (tsb.login === "late")
+    return [
+      {
+        ...{ code: "tsb-slow", severity: "degraded", about: "floating" },
+        text: `TSB answers through ${name.name}, but not in time to be asked what it knows: ${tsb.error}`,
+        mend: "make status, once TSB and this machine have less to do",
+      },
+    ];
   return when(tsb.login === "failed" && pair.active !== undefined, {
     ...{ code: "login-failed", severity: "broken", about: "floating" },
     text: `no login through ${name.name}: ${tsb.error}`,

@@ -5,6 +5,7 @@ import {
   bytes,
   type Failover,
   type Finding,
+  hasAnswered,
   isServedUnseen,
   type Pair,
   pairOf,
@@ -48,7 +49,7 @@ function isServing(pair: Pair): boolean {
   const { active, floatHolder, facts } = pair;
   if (isServedUnseen(pair)) return true;
   if (!active || !isUp(active) || active.database?.inRecovery !== false) return false;
-  return facts.tsb.login === "ok" || (facts.tsb.login === "not asked" && floatHolder === active);
+  return hasAnswered(facts) || (facts.tsb.login === "not asked" && floatHolder === active);
 }
 
 /** The standby that would lose least, if any could take over. */

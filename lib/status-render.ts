@@ -131,6 +131,7 @@ function nameLines(label: string, { name, authority, resolver, system }: NameFac
 
 function tsbLine({ tsb }: StatusReport): string[] {
   const say = (value: boolean | null) => (value === null ? "?" : value ? "yes" : "NO");
+  if (tsb.login === "late") return ["TSB's API: answers, but too late to be asked"];
   if (tsb.login !== "ok") return [`TSB's API: ${tsb.login}`];
   const { accountExists, grantInForce, keyAccepted } = tsb;
   return [

@@ -36,6 +36,8 @@ export interface TsbQuestion {
   rootPem: () => Promise<string | undefined>;
   /** The key in the active's Secret. */
   accountKey: () => Promise<PublicKey | undefined>;
+  /** Why a plain request through the floating name is not answered; undefined when it is. */
+  health: () => Promise<string | undefined>;
   /** Seconds for one call, and for all. */
   callSeconds: number;
   totalSeconds: number;
@@ -46,7 +48,7 @@ const UNKNOWN = { accountExists: null, grantInForce: null, keyAccepted: null } a
 /** Asks TSB. Does not throw where it can't be asked: that is a fact. */
 export async function askTsb(question: TsbQuestion): Promise<TsbLook> {
   const { TSB_ORG, TSB_ADMIN_PASSWORD } = question.settings;
-  const without = (login: "failed" | "not asked", error: string): TsbLook => ({
+  const without = (login: "failed" | "late" | "not asked", error: string): TsbLook => ({
     ...{ facts: { login, error, ...UNKNOWN }, clusters: [], statuses: new Map() },
   });
   if (!TSB_ORG || !TSB_ADMIN_PASSWORD)
@@ -56,7 +58,10 @@ export async function askTsb(question: TsbQuestion): Promise<TsbLook> {
     return await askWithLogin(question, { ...question.settings, TSB_ORG, TSB_ADMIN_PASSWORD });
   } catch (error) {
     if (error instanceof SettingsError) return without("not asked", error.message);
-    return without("failed", wordsOf(error));
+    const words = wordsOf(error);
+    // A machine with much else to do, or a TSB that has: slow is not gone.
+    const isLate = isTooLate(error) && (await question.health()) === undefined;
+    return without(isLate ? "late" : "failed", words);
   }
 }
 
@@ -69,12 +74,16 @@ async function askWithLogin(question: TsbQuestion, settings: LoginSettings): Pro
   } catch (error) {
     const left = question.totalSeconds - (performance.now() - began) / 1000;
     // Where nothing answers, a login would not be answered either.
-    if (!(error instanceof StepError) || /did not answer within/.test(error.message) || left < 3) throw error;
+    if (!(error instanceof StepError) || isTooLate(error) || left < 3) throw error;
     // Two calls for the login, one round of questions.
     const tctl = new Tctl({ ...settings, REQUEST_TIMEOUT: Math.min(question.callSeconds, left / 3) }, state);
     await tctl.login();
     return ask(tctl, settings, question);
   }
+}
+
+function isTooLate(error: unknown): boolean {
+  return error instanceof StepError && /did not answer within/.test(error.message);
 }
 
 /** tctl verifies against ca/ca.crt of the state folder; where that is missing, against the root that the clusters hold. */

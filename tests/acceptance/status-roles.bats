@@ -67,10 +67,16 @@ streams() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")" streamin
   eventually streams
 }
 
-@test "status: an API server that stalls holds nobody up" {
+@test "status: an API server that stalls holds nobody up, and a slow tctl does not make a pair a broken one" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexec sleep 60\n' >"$BATS_TEST_TMPDIR/bin/tctl"
+  chmod +x "$BATS_TEST_TMPDIR/bin/tctl"
   lab control signal "$TO/kube-apiserver" STOP
-  look 3 "standby's API server stopped with SIGSTOP"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH look 3 "standby's API server stopped with SIGSTOP, and a tctl that hangs" \
+    "degraded tsb-slow floating: make status, once TSB and this machine have less to do"
   lab control signal "$TO/kube-apiserver" CONT
+  is "$(fact '[active, isServing, tsb.login].join()')" "$FROM,true,late"
   has "$(<"$BATS_TEST_TMPDIR/findings")" "degraded instance-unreachable $TO: make preflight"
-  has "$(fact 'findings[0].text')" "did not answer within"
+  has "$(fact 'findings.map(({ text }) => text).join()')" "$TO can't be reached"
+  has "$(fact 'findings.find(({ code }) => code === "instance-unreachable").text')" "did not answer within"
 }

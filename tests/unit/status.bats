@@ -59,6 +59,14 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
   finds "degraded instance-unreachable mp2: make preflight (shows what is in the way of context mp2)"
 }
 
+@test "status: a TSB that answers late is slow, not gone" {
+  run -0 judge '{"tsb.login": "late", "tsb.error": "tctl did not answer within 6 s"}'
+  is "${lines[0]}" "degraded; serving: mp1; failover: mp2"
+  finds "degraded tsb-slow floating: make status, once TSB and this machine have less to do"
+  run -0 judge "{$MP1_GONE, \"tsb.login\": \"late\"}"
+  is "${lines[0]}" "degraded; serving: null; failover: mp2"
+}
+
 @test "status: two actives are shouted" {
   run -0 judge '{"instances.mp2.role": "active"}'
   is "${lines[0]}" "broken; serving: no; failover: no"
