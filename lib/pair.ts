@@ -63,6 +63,24 @@ export async function readPair(settings: PairSettings, state: State): Promise<Me
   return members;
 }
 
+/**
+ * One instance that could not be reached, once more.
+ * @throws StepError when its context leads to another cluster than before
+ */
+export async function readAgain(before: Member, settings: PairSettings, state: State): Promise<Member> {
+  const { name, cluster } = before;
+  const options = { state, requestTimeout: settings.REQUEST_TIMEOUT };
+  try {
+    const identified = await identify({ name, context: cluster.context }, options);
+    const [problem] = identityProblems([identified], state);
+    if (!problem) return await readMember(before, identified.cluster);
+    throw new StepError(`${problem.variable} ${problem.what}`, { next: problem.mend, isFinal: true });
+  } catch (error) {
+    if (!(error instanceof StepError) || error.isFinal) throw error;
+    return { ...before, unreachable: reason(error) };
+  }
+}
+
 /** One instance as it is now; its API server is known to answer. */
 export async function readMember(names: { name: string; dns: string }, cluster: Cluster): Promise<Member> {
   const [managementPlane, journal, database] = await Promise.all([
@@ -119,4 +137,24 @@ function databaseInWords({ database, unreachable }: Member): string {
   if (!database) return "does not answer";
   if (!database.inRecovery) return "primary";
   return `standby, ${database.receiver ?? "not streaming"}`;
+}
+
+/** The instance of that name. @throws StepError when the settings give it no context */
+export function memberNamed(members: readonly Member[], name: string): Member {
+  const member = members.find((one) => one.name === name);
+  if (member) return member;
+  throw new StepError(`${name} has no kube context in the settings`, { next: `set ${name.toUpperCase()}_CONTEXT` });
+}
+
+/** Whether an instance is installed as an active. */
+export function isActive({ role }: Member): boolean {
+  return role === "active" || role === "single";
+}
+
+/**
+ * Whether a standby was promoted. What counts is what the cluster says: the journal is written a moment before the
+ * promotion.
+ */
+export function isPromoted(to: Member): boolean {
+  return to.role !== "standby" || to.database?.inRecovery === false;
 }

@@ -4,6 +4,7 @@ import { readClaims } from "./claims.ts";
 import { askByName } from "./consent.ts";
 import { dumpAll, type Parting, partingOf } from "./divergence.ts";
 import { openLookers } from "./dns.ts";
+import { describe } from "./dns-look.ts";
 import { messageOf, StepError } from "./errors.ts";
 import { fence, readFence } from "./fencing.ts";
 import { floatHolder } from "./float.ts";
@@ -11,7 +12,7 @@ import { type ClaimRecord, isUnfinished, readDocument, writeDocument, writeJourn
 import { at, isObject, listAt, textAt } from "./json.ts";
 import { withLocks } from "./lease.ts";
 import * as output from "./output.ts";
-import { type Member, readPair, showPair } from "./pair.ts";
+import { isActive, type Member, readPair, showPair } from "./pair.ts";
 import { describeLag, readDatabase } from "./replication.ts";
 import { FENCE_TIMEOUT, type RoleSettings } from "./role-change.ts";
 import { becomeStandby } from "./standby-again.ts";
@@ -54,16 +55,14 @@ export async function rejoin(settings: RoleSettings, state: State, name: string,
   showPair("before:", members, settings.MP_FLOAT_DNS);
   if (isFollowing(member, active)) {
     output.already(`${name} is a standby of ${active.name} already, and streams from it`);
-    return dryRun ? undefined : noteFenced(active, name);
+    return dryRun ? undefined : settle(active, name);
   }
   if (dryRun) return plan(member, active);
   const what = `make rejoin MP=${name}`;
   await withLocks([active.cluster, member.cluster], { what, force: settings.FORCE_UNLOCK }, async () => {
-    const progress = (await readProgress(active, name)) ?? {
-      instance: name,
-      startedAt: new Date().toISOString(),
-      claims: [],
-    };
+    const begun = await readProgress(active, name);
+    if (begun) output.note(`going on with the rejoin of ${begun.startedAt}`);
+    const progress = begun ?? { instance: name, startedAt: new Date().toISOString(), claims: [] };
     try {
       await carryOut({ settings, state, member, active, progress });
     } catch (error) {
@@ -98,7 +97,7 @@ async function carryOut(work: Rejoin): Promise<void> {
     `${member.name} is a standby, streaming from ${active.name}: ${describeLag(await readDatabase(active.cluster), database)}`,
   );
   await noteFenced(active, member.name);
-  await writeDocument(active.cluster, JOURNAL, { ...progress, finishedAt: new Date().toISOString() });
+  await close(active, progress);
 }
 
 /** Which instance is which; refuses where the instance is the one that serves. */
@@ -116,7 +115,7 @@ async function rolesIn(
       "run this as soon as it is back, before anything else uses it",
     );
   if (member.role === "none") throw refuse(`${name} has no management plane`, `make standby STANDBY=${name} ACTIVE=…`);
-  const [active, second] = members.filter((one) => one !== member && (one.role === "active" || one.role === "single"));
+  const [active, second] = members.filter((one) => one !== member && isActive(one));
   if (!active) throw refuse(`no other instance is active: ${name} has nobody to follow`, "make status");
   if (second)
     throw refuse(
@@ -124,11 +123,17 @@ async function rolesIn(
       `rejoin one of them first: make rejoin MP=${second.name}`,
     );
   const { authority } = await openLookers(settings);
-  const holder = await floatHolder(await authority.look(settings.MP_FLOAT_DNS), members, authority);
+  const answer = await authority.look(settings.MP_FLOAT_DNS);
+  const holder = await floatHolder(answer, members, authority);
   if (holder === member)
     throw refuse(
       `${settings.MP_FLOAT_DNS} leads to ${name}: clients use it as the active`,
       `keep ${member.name}: make rejoin MP=${active.name}; keep ${active.name}: make active-dns ACTIVE=${active.name} FORCE=1, then this again`,
+    );
+  if (isActive(member) && !holder)
+    throw refuse(
+      `${settings.MP_FLOAT_DNS} leads to no instance (${describe(answer)}), so it can't be told whether ${name} or ${active.name} serves`,
+      `if ${active.name} is the one that clients should use: make active-dns ACTIVE=${active.name}, then this again`,
     );
   if (isUnfinished(active.journal))
     throw refuse(
@@ -205,11 +210,24 @@ async function noteFenced(active: Member, name: string): Promise<void> {
   await writeJournal(active.cluster, { ...journal, unfencedOldActive: false });
 }
 
+/** What a run before left open, though the instance came to stream by itself. */
+async function settle(active: Member, name: string): Promise<void> {
+  await noteFenced(active, name);
+  const progress = await readProgress(active, name);
+  if (progress) await close(active, progress);
+}
+
+async function close(active: Member, progress: Progress): Promise<void> {
+  await writeDocument(active.cluster, JOURNAL, { ...progress, finishedAt: new Date().toISOString() });
+}
+
+/** A rejoin that was begun; not one from before the last role change: its consent was for other data. */
 async function readProgress(active: Member, instance: string): Promise<Progress | undefined> {
   const document = await readDocument(active.cluster, JOURNAL);
   const startedAt = textAt(document, "startedAt");
   if (!startedAt || textAt(document, "instance") !== instance || at(document, "finishedAt") !== undefined)
     return undefined;
+  if (active.journal && active.journal.startedAt > startedAt) return undefined;
   const optional = ["dump", "parted", "agreedAt"].flatMap((key) => {
     const text = textAt(document, key);
     return text === undefined ? [] : [[key, text]];
@@ -218,6 +236,5 @@ async function readProgress(active: Member, instance: string): Promise<Progress 
     const [name, uid] = [textAt(claim, "name"), textAt(claim, "uid")];
     return isObject(claim) && name && uid ? [{ name, uid }] : [];
   });
-  output.note(`going on with the rejoin of ${startedAt}`);
   return { instance, startedAt, claims, ...Object.fromEntries(optional) };
 }

@@ -22,6 +22,10 @@ diverged() {
   says "no other instance is active: $FROM has nobody to follow"
   MP=$TO run -0 --separate-stderr changes_nothing step rejoin
   says "$TO is a standby of $FROM already"
+  # One that was killed at its end is closed: it must not speak for another one, years later.
+  agreed "$FROM" "$TO" 2999
+  MP=$TO step rejoin
+  has "$(on "$FROM" get configmap tsb-active-standby-rejoin -n tsb -o jsonpath='{.data.journal}')" finishedAt
   lab control kill "$TO"
   MP=$TO run -1 --separate-stderr changes_nothing step rejoin
   says "$TO can't be reached"
@@ -41,6 +45,8 @@ one_pair_again() { is "$(sql "$(other "$1")" "select status from pg_stat_wal_rec
 END
   MP=$TO run -1 --separate-stderr changes_nothing step rejoin
   says "$MP_FLOAT_DNS leads to $TO: clients use it as the active"
+  # Consent from before the last role change was for other data.
+  agreed "$TO" "$FROM" 2020
   MP=$FROM run -4 --separate-stderr step rejoin
   says "elsewhere: CONFIRM=$FROM"
   says "bytes of log beyond that point, which $TO never had"
@@ -55,10 +61,17 @@ END
   one_pair "$TO"
 }
 
+# agreed ACTIVE INSTANCE YEAR: a rejoin was agreed to, and not finished.
+agreed() {
+  on "$1" create configmap tsb-active-standby-rejoin -n tsb --dry-run=client -o yaml --from-literal=journal="{
+    \"instance\":\"$2\",\"startedAt\":\"$3-01-01T00:00:00.000Z\",\"agreedAt\":\"$3-01-01T00:00:01.000Z\",\"claims\":[]}" |
+    on "$1" apply --server-side --force-conflicts -f -
+}
+
 @test "rejoin: killed after the claims were given up, a second run finishes it" {
   diverged twice
   MP=$FROM CONFIRM=$FROM begin rejoin
-  eventually agreed "$TO"
+  eventually claims_are_given_up "$TO"
   kill -KILL -- "-$BEGUN"
   wait "$BEGUN" || true
   MP=$FROM run -0 --separate-stderr step rejoin
@@ -66,4 +79,4 @@ END
   MP=$FROM run -0 --separate-stderr changes_nothing step rejoin
 }
 
-agreed() { on "$1" get configmap tsb-active-standby-rejoin -n tsb -o jsonpath='{.data.journal}' | grep -v finishedAt | grep -q agreedAt; }
+claims_are_given_up() { on "$1" get configmap tsb-active-standby-rejoin -n tsb -o jsonpath='{.data.journal}' | grep -v finishedAt | grep -q agreedAt; }
