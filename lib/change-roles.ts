@@ -5,11 +5,11 @@ import { openDns } from "./dns.ts";
 import { describe } from "./dns-look.ts";
 import { StepError } from "./errors.ts";
 import { FAILOVER } from "./failover.ts";
-import { readFence, unfence } from "./fencing.ts";
+import { readFence } from "./fencing.ts";
 import { isUnfinished, type Journal, newJournal } from "./journal.ts";
 import { withLocks } from "./lease.ts";
 import * as output from "./output.ts";
-import { type Member, readMember, readPair, showPair } from "./pair.ts";
+import { isActive, isPromoted, type Member, memberNamed, readAgain, readMember, readPair, showPair } from "./pair.ts";
 import { deployedRelease } from "./promotion.ts";
 import { type Report, reportOf, writeReport } from "./report.ts";
 import { finish, type Phase, type RoleChange, type RoleSettings, runPhases, save } from "./role-change.ts";
@@ -38,21 +38,23 @@ const PHASES: Readonly<Record<Journal["kind"], readonly Phase[]>> = { switchover
 export async function changeRoles(settings: RoleSettings, state: State, wanted: Wanted): Promise<Report | undefined> {
   const members = await readPair(settings, state);
   const to = memberNamed(members, wanted.to);
-  if (isAlreadyDone(to, members)) return sayAlready(to, members);
+  const isStopped = isActive(to) && (await readFence(to.cluster)).holds;
+  if (isAlreadyDone(to, members) && !isStopped) return sayAlready(to, members);
   const from = oldActiveOf(members, to, wanted);
   const dns = await openDns(settings);
   const tctl = new Tctl(settings, state);
   const float = await floatInWords(settings, dns.authority);
   showPair("before:", members, float);
-  const candidate: Candidate = { settings, state, members, from, to, authority: dns.authority };
-  const resumed = resumable(to, wanted);
+  const candidate: Candidate = { settings, state, members, from, to, isStopped, authority: dns.authority };
+  const resumed = resumable(to, members, wanted);
   if (resumed) sayResumed(resumed);
   const risks = resumed ? [] : await check(candidate, tctl, wanted);
   const others = members.filter((member) => member !== from && member !== to && member.role === "standby");
-  const base = { settings, state, dns, tctl, from, to, others };
-  if (wanted.dryRun) return showPlan(base, wanted, resumed);
-  if (wanted.kind === "failover" && !resumed?.pointOfNoReturnPassed) await agreeToLoss(base, settings, risks);
-  const locked = from.unreachable ? [to.cluster] : [to.cluster, from.cluster];
+  const looked = { settings, state, dns, tctl, from, to, others };
+  if (wanted.dryRun) return showPlan(looked, wanted, resumed);
+  if (wanted.kind === "failover" && !(resumed && isPromoted(to))) await agreeToLoss(looked, settings, risks);
+  const base = { ...looked, from: await lookAgain(from, settings, state) };
+  const locked = base.from.unreachable ? [to.cluster] : [to.cluster, from.cluster];
   return withLocks(locked, { what: wanted.again, force: settings.FORCE_UNLOCK }, async (assertHeld) => {
     await refuseIfOvertaken(to, resumed);
     const change = await begin({ ...base, assertHeld }, wanted, resumed);
@@ -75,17 +77,18 @@ async function check(candidate: Candidate, tctl: Tctl, { kind, again }: Wanted):
   return [...new Set(findings.flatMap(({ risk }) => risk ?? []))];
 }
 
-function memberNamed(members: readonly Member[], name: string): Member {
-  const member = members.find((one) => one.name === name);
-  if (member) return member;
-  throw new StepError(`${name} has no kube context in the settings`, { next: `set ${name.toUpperCase()}_CONTEXT` });
-}
-
 /** `to` is the active already, no other one is, and nothing is left to finish. */
 function isAlreadyDone(to: Member, members: readonly Member[]): boolean {
-  const isActive = to.role === "active" || to.role === "single";
   const isAlone = members.every((one) => one === to || one.role === "standby" || one.role === "none");
-  return isActive && isAlone && !isUnfinished(to.journal);
+  return isActive(to) && isAlone && !isUnfinished(to.journal);
+}
+
+/** While somebody made up their mind, one that was away may have come back: then it is fenced, as any other. */
+async function lookAgain(from: Member, settings: RoleSettings, state: State): Promise<Member> {
+  if (!from.unreachable) return from;
+  const now = await readAgain(from, settings, state);
+  if (!now.unreachable) output.warn(`${now.name} can be reached again: it is fenced first`);
+  return now;
 }
 
 function sayAlready(to: Member, members: readonly Member[]): undefined {
@@ -98,23 +101,30 @@ function sayAlready(to: Member, members: readonly Member[]): undefined {
 function oldActiveOf(members: readonly Member[], to: Member, wanted: Wanted): Member {
   const named = isUnfinished(to.journal) ? to.journal.from : undefined;
   const byJournal = members.find((one) => one.name === named);
-  const active = members.find((one) => one !== to && (one.role === "active" || one.role === "single"));
+  const active = members.find((one) => one !== to && isActive(one));
   const followed = members.find((one) => one !== to && one.dns === to.follows);
-  const found = byJournal ?? active ?? followed;
+  // A fenced active waits for a successor; one that died before it served leaves nobody else to serve.
+  const successor = isActive(to) ? members.find((one) => one !== to && one.unreachable) : undefined;
+  const found = byJournal ?? active ?? followed ?? successor;
   if (found) return found;
   const why = to.unreachable
     ? `${to.name} can't be reached: ${to.unreachable}`
-    : `${to.name} is no standby of any instance`;
+    : isActive(to)
+      ? `${to.name} is the active, but fenced: tsb and iam are scaled to 0`
+      : `${to.name} is no standby of any instance`;
   throw new StepError(`${wanted.again}: nothing was changed: ${why}`, { next: "make status" });
 }
 
 /**
- * The journal to go on with. A failover takes over from a switchover whose old active died: past the promotion it goes on
- * with the very same phases, before it it begins anew.
+ * The journal to go on with; none when a later role change has overtaken it. A failover takes over from a switchover whose
+ * old active died: past the promotion it goes on with the very same phases, before it it begins anew. What was done ahead
+ * of a promotion that never was is done again: since then an operator may have let the old active serve, and it wrote.
  */
-function resumable(to: Member, wanted: Wanted): Journal | undefined {
-  const { journal } = to;
-  if (!isUnfinished(journal)) return undefined;
+function resumable(to: Member, members: readonly Member[], wanted: Wanted): Journal | undefined {
+  const found = to.journal;
+  if (!isUnfinished(found)) return undefined;
+  if (members.some((one) => one.journal && one.journal.startedAt > found.startedAt)) return undefined;
+  const journal = isPromoted(to) ? found : { ...found, phases: [] };
   if (journal.kind === wanted.kind) return journal;
   if (wanted.kind === "failover") return journal.pointOfNoReturnPassed ? { ...journal, kind: "failover" } : undefined;
   throw new StepError(`a ${journal.kind} to ${to.name} is begun but not finished (phase ${journal.phase})`, {
@@ -215,37 +225,4 @@ async function conclude(change: RoleChange, before: readonly Member[]): Promise<
   else if (journal.kind === "failover")
     output.note(`to make ${from.name} a standby again: make rejoin MP=${from.name}`);
   return report;
-}
-
-/**
- * Takes an unfinished role change back: the old active serves again.
- * @throws StepError when the promotion has begun: then there is only the way forward
- */
-export async function undoRoles(settings: RoleSettings, state: State, wanted: Wanted): Promise<void> {
-  const members = await readPair(settings, state);
-  const to = memberNamed(members, wanted.to);
-  if (to.unreachable) throw new StepError(`${to.name} can't be reached: ${to.unreachable}`);
-  const { journal } = to;
-  if (!isUnfinished(journal)) return output.already(`no role change to ${to.name} is under way: nothing to undo`);
-  const from = memberNamed(members, journal.from);
-  // What counts is what the cluster says: the journal is written a moment before the promotion.
-  if (to.role !== "standby" || to.database?.inRecovery === false)
-    throw new StepError(`${to.name} is promoted already: there is no way back, only forward`, {
-      next: `make ${journal.kind} TO=${to.name}`,
-      exitCode: 4,
-    });
-  if (from.unreachable)
-    throw new StepError(`${from.name} can't be reached, so it can't be let serve again: ${from.unreachable}`, {
-      exitCode: 4,
-    });
-  if (wanted.dryRun) return output.wouldDo(`let ${from.name} serve again: ${JSON.stringify(journal.replicas)}`);
-  await withLocks(
-    [to.cluster, from.cluster],
-    { what: `${wanted.again} UNDO=1`, force: settings.FORCE_UNLOCK },
-    async () => {
-      await unfence(from.cluster, journal.replicas, settings.INSTALL_TIMEOUT);
-      await finish({ to, journal }, "undone");
-      output.done(`undone: ${from.name} serves again, ${to.name} is its standby as before`);
-    },
-  );
 }

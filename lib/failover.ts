@@ -1,9 +1,9 @@
 /** The unplanned role change: the active is dead or can't be reached. Source: TSB's documentation, failover. */
 
-import { TSB_NAMESPACE } from "./cluster.ts";
 import { messageOf, StepError } from "./errors.ts";
-import { fence } from "./fencing.ts";
+import { fence, readFence } from "./fencing.ts";
 import * as output from "./output.ts";
+import { type Member, readAgain } from "./pair.ts";
 import { describeLag, readDatabase } from "./replication.ts";
 import { FENCE_TIMEOUT, type Phase, type RoleChange } from "./role-change.ts";
 import { TAKEOVER } from "./takeover.ts";
@@ -21,18 +21,35 @@ const raiseFence: Phase = {
   run: async (change) => {
     const { from, journal } = change;
     journal.outageFrom ??= journal.startedAt;
-    if (from.unreachable) return noteUnfenced(change);
-    const scaled = await fence(from.cluster, { timeoutSeconds: FENCE_TIMEOUT });
+    if (from.unreachable) return noteUnfenced(change, `its API server can't be reached (${from.unreachable})`);
+    const scaled = await fence(from.cluster, { timeoutSeconds: FENCE_TIMEOUT }).catch(unlessHalfDead(from));
+    if (!scaled) return noteUnfenced(change, "its pods never ended, but none of them is ready");
     journal.replicas = { ...scaled, ...journal.replicas };
     journal.unfencedOldActive = false;
     output.done(`${from.name} is fenced: tsb and iam are scaled to 0, and have no pods left`);
   },
 };
 
+/**
+ * Takes a fence that can't be completed for one that is not there: the nodes are gone, or the API server since.
+ * @throws the error, where the old active still serves: there would be two actives
+ */
+function unlessHalfDead({ cluster }: Member): (error: unknown) => Promise<undefined> {
+  return async (error) => {
+    if (!(error instanceof StepError)) throw error;
+    const fence = await readFence(cluster).catch((gone: unknown) => {
+      if (!(gone instanceof StepError)) throw gone;
+    });
+    if (fence?.serves) throw error;
+    output.warn(messageOf(error));
+    return undefined;
+  };
+}
+
 /** Says precisely what keeps the old active from being used, and what does not. */
-function noteUnfenced({ from, to, journal, settings }: RoleChange): void {
+function noteUnfenced({ from, to, journal, settings }: RoleChange, why: string): void {
   journal.unfencedOldActive = true;
-  output.warn(`${from.name} is NOT fenced: its API server can't be reached (${from.unreachable})`);
+  output.warn(`${from.name} is NOT fenced: ${why}`);
   output.note(
     `nothing on ${from.name} itself keeps it from coming back as a second active: its ManagementPlane says "active"`,
   );
@@ -92,13 +109,14 @@ const fenceAgain: Phase = {
   name: "fence-again",
   plan: ({ from }) => `fence ${from.name} if it came back meanwhile`,
   run: async (change) => {
-    const { from, to, journal } = change;
-    const [namespace] = await from.cluster.get([`namespace/${TSB_NAMESPACE}`]).catch((error: unknown) => {
-      if (error instanceof StepError) return [];
-      throw error;
-    });
-    if (!namespace) return output.note(`${from.name} is still away`);
-    await fence(from.cluster, { timeoutSeconds: FENCE_TIMEOUT, stopOperator: journal.unfencedOldActive === true });
+    const { from, to, journal, settings, state } = change;
+    if ((await readAgain(from, settings, state)).unreachable) return output.note(`${from.name} is still away`);
+    const stopOperator = journal.unfencedOldActive === true;
+    const scaled = await fence(from.cluster, { timeoutSeconds: FENCE_TIMEOUT, stopOperator }).catch(
+      unlessHalfDead(from),
+    );
+    if (!scaled)
+      return output.warn(`${from.name} is still not fenced: make rejoin MP=${from.name}, once its nodes are back`);
     journal.unfencedOldActive = false;
     output.done(`${from.name} is fenced: it can't serve beside ${to.name}`);
   },

@@ -97,6 +97,12 @@ export async function ensureRelease(
   return true;
 }
 
+/** Waits until no helm is at work on a release; what a killed one left pending is freed. */
+export async function settleRelease(cluster: Cluster, name: string, namespace: string): Promise<void> {
+  const found = await readRelease(cluster, name, namespace);
+  if (found?.status.startsWith("pending-")) await freeStuckRelease(cluster, { name, namespace });
+}
+
 async function upgrade(cluster: Cluster, wanted: Release, valuesFile: string, timeoutSeconds: number): Promise<void> {
   const doing = `installing release ${wanted.name} on ${cluster.name}`;
   const args = ["upgrade", "--install", wanted.name, wanted.chart.path, "-n", wanted.namespace, "--create-namespace"];
@@ -110,7 +116,7 @@ async function upgrade(cluster: Cluster, wanted: Release, valuesFile: string, ti
  * Removes the record of a revision that a killed helm left pending, which otherwise blocks every later run. The objects
  * it made stay and are adopted by the next upgrade; nothing is uninstalled.
  */
-async function freeStuckRelease(cluster: Cluster, wanted: Release): Promise<void> {
+async function freeStuckRelease(cluster: Cluster, wanted: Pick<Release, "name" | "namespace">): Promise<void> {
   const look = async () => {
     const found = await readRelease(cluster, wanted.name, wanted.namespace);
     if (!found?.status.startsWith("pending-")) return { done: undefined };

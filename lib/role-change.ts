@@ -1,7 +1,7 @@
 /** A role change as a list of phases, each of which can be run again; timed, and journaled on the cluster that survives. */
 
 import type { Chart } from "./chart.ts";
-import type { Settings } from "./config.ts";
+import type { SettingName, Settings } from "./config.ts";
 import type { Dns } from "./dns.ts";
 import { Interrupted, messageOf, StepError } from "./errors.ts";
 import { fence as raiseFence, readFence } from "./fencing.ts";
@@ -13,6 +13,13 @@ import type { Tctl } from "./tctl.ts";
 
 /** The settings that every role change needs. */
 export type RoleSettings = Settings<"MP_FLOAT_DNS" | "TSB_ORG" | "TSB_VERSION" | "TSB_ADMIN_PASSWORD">;
+
+/** The settings that every role change heeds beside them. */
+export const ROLE_HEEDS = [
+  ...(["FORCE_UNLOCK", "MP_PORT", "MP_CHART", "TSB_CHART_REPO", "REPLICATION_SETTINGS"] as const),
+  ...(["DNS_PROVIDER", "DNS_TTL", "DNS_RESOLVER", "DNS_TIMEOUT", "ADDRESS_TIMEOUT", "INSTALL_TIMEOUT"] as const),
+  ...(["ONBOARD_TIMEOUT", "REPLICATION_TIMEOUT", "REQUEST_TIMEOUT", "STATE_DIR"] as const),
+] satisfies readonly SettingName[];
 
 /** What the phases work on. */
 export interface RoleChange {
@@ -121,8 +128,9 @@ export async function guardFence(change: RoleChange): Promise<void> {
 export async function fenceHeld(change: RoleChange): Promise<boolean> {
   const { from, journal } = change;
   if (from.unreachable) return true;
-  const { holds, gaps } = await readFence(from.cluster);
-  if (holds) return true;
+  const { holds, gaps, serves } = await readFence(from.cluster);
+  // What is left of one that was half dead before the failover is known, and serves nobody.
+  if (holds || (journal.unfencedOldActive && !serves)) return true;
   output.warn(`the fence around ${from.name} was undone (${gaps.join("; ")}): its operator is stopped, too`);
   const scaled = await raiseFence(from.cluster, { timeoutSeconds: FENCE_TIMEOUT, stopOperator: true });
   journal.replicas = { ...scaled, ...journal.replicas };
@@ -134,13 +142,13 @@ function unfinished(error: unknown, change: RoleChange, again: string): unknown 
   if (error instanceof Interrupted) return error;
   const isUndoable = !journal.pointOfNoReturnPassed;
   const undo = isUndoable ? `; or go back, which lets ${from.name} serve again: ${again} UNDO=1` : "";
-  const isDead = journal.kind === "switchover" && from.unreachable !== undefined;
-  const other = isDead ? `; or, if ${from.name} is gone for good: make failover TO=${journal.to}` : undo;
+  const isPlanned = journal.kind === "switchover";
+  const other = isPlanned ? `; or, if ${from.name} is gone for good: make failover TO=${journal.to}` : "";
   const details = error instanceof StepError ? error.details : [];
   const where = isUndoable ? "before the point of no return" : "past the point of no return";
   return new StepError(`phase ${journal.phase} (${where}): ${messageOf(error)}`, {
     details: [...details, ...(error instanceof StepError && error.next ? [`next: ${error.next}`] : [])],
-    next: `the ${journal.kind} is begun but not finished; run it again: ${again}${other}`,
+    next: `the ${journal.kind} is begun but not finished; run it again: ${again}${undo}${other}`,
     exitCode: 4,
     cause: error,
   });

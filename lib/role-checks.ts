@@ -1,12 +1,14 @@
 /** What must hold before roles are changed; every finding at once, nothing is changed. */
 
 import { daysLeft, parseCertificate } from "./certificate.ts";
+import { TSB_NAMESPACE } from "./cluster.ts";
 import { checkProvider } from "./dns.ts";
 import { describe, type Looker } from "./dns-look.ts";
 import { StepError } from "./errors.ts";
+import { OPERATOR } from "./fencing.ts";
 import { floatHolder } from "./float.ts";
-import { isUnfinished, type Journal } from "./journal.ts";
-import { textAt } from "./json.ts";
+import { isUnfinished } from "./journal.ts";
+import { countAt, textAt } from "./json.ts";
 import * as output from "./output.ts";
 import type { Member } from "./pair.ts";
 import { readRootCa } from "./pki.ts";
@@ -26,6 +28,8 @@ export interface Candidate {
   members: readonly Member[];
   from: Member;
   to: Member;
+  /** `to` is an active already, but fenced: its successor died before it served. */
+  isStopped?: boolean;
   authority: Looker;
 }
 
@@ -42,11 +46,12 @@ export function otherUnfinished(members: readonly Member[], to: string): Finding
 }
 
 /** The roles: exactly one active, and `to` a standby of it. */
-export function checkRoles({ members, from, to }: Pick<Candidate, "members" | "from" | "to">): Finding[] {
+export function checkRoles(candidate: Pick<Candidate, "members" | "from" | "to" | "isStopped">): Finding[] {
+  const { members, from, to, isStopped } = candidate;
   const actives = members.filter((member) => member.role === "active" || member.role === "single");
   const findings: Finding[] = [];
   if (to.unreachable) return [bad(`${to.name} can't be reached: ${to.unreachable}`, "see its cluster and context")];
-  if (to.role !== "standby")
+  if (to.role !== "standby" && !isStopped)
     findings.push(
       bad(`${to.name} is ${inWords(to)}, not a standby`, `install it as a standby: make standby STANDBY=${to.name}`),
     );
@@ -55,9 +60,9 @@ export function checkRoles({ members, from, to }: Pick<Candidate, "members" | "f
     findings.push(bad(`${member.name} is an active, too: there would be two`, `make rejoin MP=${member.name}`));
   if (to.role === "standby" && to.follows !== undefined && to.follows !== from.dns)
     findings.push(bad(`${to.name} follows ${to.follows}, not ${from.name} (${from.dns})`, "make status"));
-  return findings.length > 0
-    ? findings
-    : [ok(`${to.name} is a standby${from.unreachable ? "" : `, ${from.name} is the active`}`)];
+  if (findings.length > 0) return findings;
+  if (isStopped) return [ok(`${to.name} is an active that was fenced; ${from.name}, which was to replace it, is away`)];
+  return [ok(`${to.name} is a standby${from.unreachable ? "" : `, ${from.name} is the active`}`)];
 }
 
 function inWords({ role }: Member): string {
@@ -71,11 +76,13 @@ function inWords({ role }: Member): string {
 }
 
 /** The standby's database: a copy that replays; for a planned change also one that streams now. */
-export function checkDatabase({ from, to }: Pick<Candidate, "from" | "to">, isPlanned: boolean): Finding[] {
+export function checkDatabase(candidate: Pick<Candidate, "from" | "to" | "isStopped">, isPlanned: boolean): Finding[] {
+  const { from, to, isStopped } = candidate;
   const { database } = to;
   const never = `make standby STANDBY=${to.name}`;
   if (!database)
     return [bad(`${to.name} was never synchronised: ${to.trouble ?? "its Postgres does not answer"}`, never)];
+  if (!database.inRecovery && isStopped) return [ok(`Postgres on ${to.name} is a primary, at ${database.lsn}`)];
   if (!database.inRecovery) return [bad(`Postgres on ${to.name} is a primary, not a standby's copy`, "make status")];
   if (database.lsnBytes === 0n) return [bad(`${to.name} was never synchronised: it has replayed nothing`, never)];
   if (!isPlanned) return [ok(`Postgres on ${to.name} has replayed up to ${database.lsn}${ageInWords(to)}`)];
@@ -95,6 +102,14 @@ export function ageInWords({ database }: Member): string {
   return age === undefined
     ? "; how old that is can't be told: nothing was replayed since its Postgres started"
     : `; the last change that it knows was made ${age.toFixed(0)} s ago`;
+}
+
+/** The standby's operator, which promotes it: without one the outage would last until it is back. */
+async function checkOperator({ to }: Pick<Candidate, "to">, level: "warn" | "bad"): Promise<Finding[]> {
+  const [operator] = await to.cluster.get([`deployment/${OPERATOR}`], { namespace: TSB_NAMESPACE });
+  if (!operator || countAt(operator, "status", "readyReplicas") > 0) return [];
+  const text = `the operator of ${to.name}, which would promote it, is not ready`;
+  return [{ level, text, mend: to.cluster.look(`describe deployment ${OPERATOR} -n ${TSB_NAMESPACE}`) }];
 }
 
 /** Another standby that has replayed more would have to be thrown away. */
@@ -201,6 +216,7 @@ export async function switchoverFindings(candidate: Candidate, change: Pick<Role
   if (roles.some(({ level }) => level === "bad")) return roles;
   const rest = await Promise.all([
     checked(async () => [...checkDatabase(candidate, true), ...checkFurthest(candidate)]),
+    checked(() => checkOperator(candidate, "bad")),
     checked(() => checkSecrets(candidate, true)),
     checked(() => checkRelease(candidate, to)),
     checked(() => checkRelease(candidate, from)),
@@ -223,15 +239,11 @@ export async function failoverFindings(candidate: Candidate): Promise<Finding[]>
     });
   const rest = await Promise.all([
     checked(async () => [...checkDatabase(candidate, false), ...checkFurthest(candidate)]),
+    checked(() => checkOperator(candidate, "warn"), "warn"),
     checked(() => checkSecrets(candidate, false)),
     checked(() => checkRelease(candidate, to)),
     // A name server that is down for the moment must not keep a standby from being promoted: the names can follow.
     checked(() => checkNames(candidate), "warn"),
   ]);
   return [...roles, ...rest.flat()];
-}
-
-/** A journal of this very role change that a run before left unfinished. */
-export function unfinishedJournal(to: Member, kinds: readonly Journal["kind"][]): Journal | undefined {
-  return isUnfinished(to.journal) && kinds.includes(to.journal.kind) ? to.journal : undefined;
 }

@@ -55,11 +55,13 @@ function noActive(pair: Pair): Finding[] {
   const [stopped] = pair.fenced;
   const mend = standby
     ? `make failover TO=${standby.name}`
-    : stopped
-      ? `kubectl --context ${stopped.context} scale deploy -n tsb tsb iam --replicas 1`
-      : pair.unreachable.length > 0
-        ? "make preflight (shows what is in the way)"
-        : "make active";
+    : stopped && pair.unreachable.length > 0
+      ? `make failover TO=${stopped.name} (lets it serve again)`
+      : stopped
+        ? `kubectl --context ${stopped.context} scale deploy -n tsb tsb iam --replicas 1`
+        : pair.unreachable.length > 0
+          ? "make preflight (shows what is in the way)"
+          : "make active";
   const where = pair.unreachable.map(({ name }) => name).join(" and ");
   const text = where ? `NO ACTIVE in reach (${where} can't be asked)` : "NO ACTIVE: nothing is served";
   return [{ code: "no-active", severity: "broken", about: "pair", text, mend }];

@@ -55,16 +55,28 @@ async function reportLoss(change: RoleChange): Promise<void> {
     return output.note(
       `${from.name} can't be asked; ${change.to.name} was promoted at ${journal.lsn.promotedAt ?? "an unknown LSN"}`,
     );
-  const lost = await lostSince(from.cluster, change.to.cluster).catch((error: unknown) => {
-    output.warn(`what ${from.name} wrote last can't be compared: ${messageOf(error)}`);
-    return undefined;
-  });
+  const lost = await lostSince(from.cluster, change.to.cluster).catch((error: unknown) => notCompared(error, change));
   if (lost === undefined) return;
   journal.rpo = {
     bytes: lost.bytes,
     transactions: Math.max(0, lost.nextTransaction - (journal.lsn.nextTransaction ?? lost.nextTransaction)),
   };
   await sayLoss(change, journal.rpo);
+}
+
+/** @throws StepError in a switchover, at whose end the old active's data goes: not before it was compared, or kept */
+function notCompared(error: unknown, { from, to, journal }: RoleChange): undefined {
+  if (!(error instanceof StepError)) throw error;
+  const text = `what ${from.name} wrote last can't be compared: ${error.message}`;
+  if (journal.kind === "failover") {
+    output.warn(text);
+    return undefined;
+  }
+  throw new StepError(text, {
+    details: [...error.details, `${to.name} serves; the data of ${from.name} stays until it was compared`],
+    next: `start its Postgres, or leave it as it is: make failover TO=${to.name}, then: make rejoin MP=${from.name} FORCE=1`,
+    cause: error,
+  });
 }
 
 async function sayLoss(

@@ -8,6 +8,7 @@ import { SettingsError, StepError } from "../lib/errors.ts";
 import * as output from "../lib/output.ts";
 import { readPair } from "../lib/pair.ts";
 import { type Report, writeDrill } from "../lib/report.ts";
+import { ROLE_HEEDS } from "../lib/role-change.ts";
 import { step } from "../lib/step.ts";
 
 await step(
@@ -16,16 +17,7 @@ await step(
     summary: "switches over to the standby and back, timed",
     guide: "after the guide",
     needs: ["MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
-    heeds: [
-      "TO",
-      "ROUNDS",
-      "FORCE_UNLOCK",
-      "DNS_TTL",
-      "INSTALL_TIMEOUT",
-      "ONBOARD_TIMEOUT",
-      "REPLICATION_TIMEOUT",
-      "STATE_DIR",
-    ],
+    heeds: ["TO", "ROUNDS", "CERT_MANAGER_VERSION", "CERT_MANAGER_CHART_REPO", "CERT_MANAGER_CHART", ...ROLE_HEEDS],
     tools: ["kubectl", "helm", "tctl"],
   },
   async (settings, { state, dryRun }) => {

@@ -5,8 +5,10 @@
  * tsb-active-standby-role-change) and a report in the state folder (reports/). Killed anywhere, a rerun finishes it;
  * before the promotion UNDO=1 takes it back. Exit codes: 0 done, 1 nothing changed, 4 begun but not finished.
  */
-import { changeRoles, undoRoles } from "../lib/change-roles.ts";
+import { changeRoles } from "../lib/change-roles.ts";
+import { ROLE_HEEDS } from "../lib/role-change.ts";
 import { step } from "../lib/step.ts";
+import { undoRoles } from "../lib/undo-roles.ts";
 
 await step(
   {
@@ -14,27 +16,7 @@ await step(
     summary: "makes a standby the active, because the active is dead or can't be reached",
     guide: "after the guide; TSB's documentation, failover",
     needs: ["TO", "MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
-    heeds: [
-      "UNDO",
-      "ALLOW_DATA_LOSS",
-      "ALLOW_TOKEN_LOSS",
-      "CLUSTER_NAME",
-      "FORCE_UNLOCK",
-      "MP_PORT",
-      "MP_CHART",
-      "TSB_CHART_REPO",
-      "REPLICATION_SETTINGS",
-      "DNS_PROVIDER",
-      "DNS_TTL",
-      "DNS_RESOLVER",
-      "DNS_TIMEOUT",
-      "ADDRESS_TIMEOUT",
-      "INSTALL_TIMEOUT",
-      "ONBOARD_TIMEOUT",
-      "REPLICATION_TIMEOUT",
-      "REQUEST_TIMEOUT",
-      "STATE_DIR",
-    ],
+    heeds: ["UNDO", "ALLOW_DATA_LOSS", "ALLOW_TOKEN_LOSS", "CLUSTER_NAME", ...ROLE_HEEDS],
     tools: ["kubectl", "helm", "tctl"],
     again: "make failover TO=…",
   },

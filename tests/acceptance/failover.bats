@@ -36,30 +36,19 @@ one_is_streaming() { is "$(sql "$TO" "select status from pg_stat_wal_receiver")"
 
 @test "failover: refused when the standby is none, was never synchronised, or has no key; nothing is changed" {
   export ALLOW_DATA_LOSS=$TO
-  local kept=$BATS_TEST_TMPDIR/secret.json
   TO=$FROM ALLOW_DATA_LOSS=$FROM run -0 --separate-stderr changes_nothing step failover
   says "$FROM is the active already"
-  on "$TO" get secret iam-signing-key -n tsb -o json >"$kept"
-  on "$TO" delete secret iam-signing-key -n tsb
-  run -1 --separate-stderr changes_nothing step failover
-  on "$TO" create -f "$kept"
+  without_secret "$TO" iam-signing-key run -1 --separate-stderr changes_nothing step failover
   says "clients and control planes would be turned away"
-  # The operator would bring its Postgres back.
-  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=0
-  eventually none_running "$TO" name=tsb-operator
-  on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=0
-  eventually none_running "$TO" app=tsb-postgres
+  postgres_down "$TO"
   run -1 --separate-stderr changes_nothing step failover
   local said=$stderr
   look 3 "the standby's Postgres scaled down" \
     "degraded database-unreadable $TO: make standby-logs STANDBY=$TO"
-  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
-  on "$TO" scale statefulset tsb-postgres-1 -n tsb --replicas=1
+  postgres_up "$TO"
   has "$said" "$TO was never synchronised"
   eventually one_is_streaming
 }
-
-none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.phase=Running -o name)" ""; }
 
 @test "failover: the active is killed under a writer; what is lost is said; an old active that comes back is known" {
   writing
@@ -79,12 +68,55 @@ none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.p
   eventually on "$FROM" get namespace tsb
   look 1 "two actives" \
     "broken two-actives pair: make rejoin MP=$FROM"
+  # With the name gone nothing tells which of them serves: neither is given up.
+  dns_set "$MP_FLOAT_DNS"
+  MP=$TO CONFIRM=$TO run -1 --separate-stderr changes_nothing step rejoin
+  dns_set "$MP_FLOAT_DNS" CNAME "$TO.$DNS_ZONE."
+  says "so it can't be told whether $TO or $FROM serves"
   MP=$FROM run -0 typing "$FROM\n" rejoin
   is "$(journal "$TO" unfencedOldActive)" false
   one_pair "$TO"
 }
 
 kid() { on "$1" get secret tsb-iam-jwks -n tsb -o jsonpath='{.data.jwks\.json}' | base64 -d | node -p 'JSON.parse(fs.readFileSync(0)).keys[0].kid'; }
+
+@test "failover: the active comes back while the name is asked for: it is fenced, and nothing is lost" {
+  lab control kill "$FROM"
+  run -0 typing_once_back "$FROM" "$TO\n" failover
+  has "$output" "$FROM can be reached again: it is fenced first"
+  has "$output" "$TO has replayed everything that $FROM wrote"
+  lacks "$output" "NOT fenced"
+  is "$(active) $(role "$TO") $(journal "$TO" unfencedOldActive)" "$TO active false"
+  MP=$FROM CONFIRM=$FROM step rejoin
+  one_pair "$TO"
+}
+
+# typing_once_back INSTANCE KEYS NAME: as typing, but it is revived when the script asks, and answers before the keys.
+typing_once_back() {
+  { eventually asked_by_name && lab control revive "$1" >&2 && eventually one_is_streaming && printf '%b' "$2"; } |
+    script -qefc "node --import tsx scripts/$3.ts" "$BATS_TEST_TMPDIR/terminal"
+}
+
+@test "failover: the successor dies in the middle of a switchover: the old active serves again" {
+  killed_after fence switchover
+  lab control kill "$TO"
+  look 1 "the successor died after the fence" \
+    "broken no-active pair: make failover TO=$FROM (lets it serve again)"
+  UNDO=1 run -1 --separate-stderr step switchover
+  says "if it does not come back: make failover TO=$FROM, which lets $FROM serve again"
+  TO=$FROM run -1 --separate-stderr changes_nothing step failover
+  says "elsewhere: ALLOW_DATA_LOSS=$FROM"
+  TO=$FROM ALLOW_DATA_LOSS=$FROM run -0 --separate-stderr timed "failover back to $FROM" step failover
+  is "$(active) $(journal "$FROM" unfencedOldActive)" "$FROM true"
+  lab control revive "$TO"
+  eventually one_is_streaming
+  MP=$TO run -0 --separate-stderr step rejoin
+  is "$(journal "$FROM" unfencedOldActive)" false
+  one_pair "$FROM"
+  # What the dead one had begun is overtaken.
+  run -0 --separate-stderr step switchover
+  lacks "$stderr" "going on with"
+}
 
 @test "failover: started twice at once, one is refused and told who holds the lock" {
   local first=0 second=0
@@ -125,6 +157,7 @@ kid() { on "$1" get secret tsb-iam-jwks -n tsb -o jsonpath='{.data.jwks\.json}' 
     said_to_be_done "$phase"
     lab control kill "$FROM"
     wait "$BEGUN" || true
+    has "$(<"$BATS_TEST_TMPDIR/begun")" "if $FROM is gone for good: make failover TO=$TO"
     timed "died after $phase: failed over" step failover >"$BATS_TEST_TMPDIR/rerun" 2>&1 || { cat "$BATS_TEST_TMPDIR/rerun" && return 1; }
     is "$(active) $(role "$TO")" "$TO active"
     back "$FROM"

@@ -73,6 +73,31 @@ killed_after() { killed_once "^    $1: [0-9.]+ s\$" "$2"; }
 # said_to_be_done PHASE: waits until what was begun says so.
 said_to_be_done() { said "^    $1: [0-9.]+ s\$"; }
 
+# without_secret INSTANCE NAME COMMAND…: runs it while that Secret is away.
+without_secret() {
+  local kept=$BATS_TEST_TMPDIR/secret.json
+  on "$1" get secret "$2" -n tsb -o json >"$kept"
+  on "$1" delete secret "$2" -n tsb
+  "${@:3}"
+  on "$1" create -f "$kept"
+}
+
+# postgres_down INSTANCE: its Postgres ends, and first its operator, which would bring it back.
+postgres_down() {
+  on "$1" scale deployment tsb-operator-management-plane -n tsb --replicas=0
+  eventually none_running "$1" name=tsb-operator
+  on "$1" scale statefulset tsb-postgres-1 -n tsb --replicas=0
+  eventually none_running "$1" app=tsb-postgres
+}
+
+none_running() { is "$(on "$1" get pods -n tsb -l "$2" --field-selector status.phase=Running -o name)" ""; }
+
+# postgres_up INSTANCE: both are back.
+postgres_up() {
+  on "$1" scale deployment tsb-operator-management-plane -n tsb --replicas=1
+  on "$1" scale statefulset tsb-postgres-1 -n tsb --replicas=1
+}
+
 # typing KEYS NAME: a script on a terminal; the keys are pressed when it asks for a name.
 typing() {
   command -v script >/dev/null || skip "needs script of util-linux for a terminal"

@@ -58,10 +58,15 @@ setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
 dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 
 @test "switchover: an operator that undoes the fence, and a control plane that does not come back by itself" {
-  touch "$LAB_DIR/$FROM/operator-rescale" "$LAB_DIR/cp1/edge-keeps-address" "$LAB_DIR/cp1/edge-keeps-tokens"
   writing
+  # Killed between the fence and the promotion: the old active serves again, and what it writes has to be waited for.
+  killed_after drain switchover
+  touch "$LAB_DIR/$FROM/operator-rescale" "$LAB_DIR/cp1/edge-keeps-address" "$LAB_DIR/cp1/edge-keeps-tokens"
+  eventually serves_again
   run -0 --separate-stderr step switchover
   written
+  says "its operator is stopped, too"
+  says "$TO has replayed everything that $FROM wrote"
   says "restarting its deployment edge"
   is "$(lost "$TO")" ""
   rm "$LAB_DIR"/*/{operator-rescale,edge-keeps-address,edge-keeps-tokens}
@@ -78,8 +83,16 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   step active-login
 }
 
-@test "switchover: past the promotion there is no way back" {
-  killed_after promote switchover
+@test "switchover: past the promotion there is no way back, and the old active's data stays until it was compared" {
+  # Nor while the helm of a run that was killed is at work.
+  slow_helm
+  begin switchover
+  eventually helm_is_at_work
+  kill -KILL "$BEGUN"
+  is "$(role "$TO")" standby
+  UNDO=1 run -4 --separate-stderr step switchover
+  says "there is no way back, only forward"
+  on "$TO" delete validatingwebhookconfiguration slow
   touch "$LAB_DIR/$FROM/operator-rescale"
   eventually serves_again
   look 1 "past the promotion, the fence undone by the operator" \
@@ -88,7 +101,39 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   rm "$LAB_DIR/$FROM/operator-rescale"
   UNDO=1 run -4 --separate-stderr changes_nothing step switchover
   says "there is no way back, only forward"
+  postgres_down "$FROM"
+  run -4 --separate-stderr step switchover
+  says "what $FROM wrote last can't be compared"
+  says "the data of $FROM stays until it was compared"
+  postgres_up "$FROM"
   step switchover
+}
+
+# slow_helm: every change of the standby's ManagementPlane takes 4 s more.
+slow_helm() {
+  node -e 'require("net").createServer().listen(0, "127.0.0.1", function () { console.log(this.address().port) })' \
+    >"$BATS_TEST_TMPDIR/port" 3>&- &
+  SILENT=$!
+  eventually test -s "$BATS_TEST_TMPDIR/port"
+  on "$TO" apply -f - <<YAML
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: slow}
+webhooks:
+  - name: slow.example.com
+    clientConfig: {url: "https://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/"}
+    rules: [{apiGroups: [install.tetrate.io], apiVersions: ["*"], resources: [managementplanes], operations: [UPDATE]}]
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: Ignore
+    timeoutSeconds: 4
+YAML
+}
+
+helm_is_at_work() { [ -n "$(on "$TO" get secrets -n tsb -l owner=helm,status=pending-upgrade -o name)" ]; }
+
+teardown() {
+  [ -z "${SILENT:-}" ] || { kill "$SILENT" && on "$TO" delete validatingwebhookconfiguration slow --ignore-not-found; }
 }
 
 serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.items[*].status.readyReplicas}')" "1 1"; }
@@ -117,17 +162,16 @@ serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.i
 }
 
 @test "switchover: refused, with nothing changed, unless all that it needs is there" {
-  local kept=$BATS_TEST_TMPDIR/secret.json
   TO=mp7 run -2 --separate-stderr changes_nothing step switchover
   says "MP7_DNS is not set"
-  on "$TO" get secret iam-signing-key -n tsb -o json >"$kept"
-  on "$TO" delete secret iam-signing-key -n tsb
-  run -1 --separate-stderr changes_nothing step switchover
-  on "$TO" create -f "$kept"
+  without_secret "$TO" iam-signing-key run -1 --separate-stderr changes_nothing step switchover
   says "$TO has no Secret iam-signing-key"
-  on "$FROM" get secret tsb-standby-sa -n tsb -o json >"$kept"
-  on "$FROM" delete secret tsb-standby-sa -n tsb
+  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=0
+  eventually none_running "$TO" name=tsb-operator
   run -1 --separate-stderr changes_nothing step switchover
-  on "$FROM" create -f "$kept"
+  on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=1
+  on "$TO" wait --for=condition=Available deployment/tsb-operator-management-plane -n tsb --timeout=60s
+  says "the operator of $TO, which would promote it, is not ready"
+  without_secret "$FROM" tsb-standby-sa run -1 --separate-stderr changes_nothing step switchover
   says "$FROM has no Secret tsb-standby-sa"
 }

@@ -67,6 +67,12 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
   is "${lines[0]}" "degraded; serving: null; failover: mp2"
 }
 
+@test "status: a fenced active whose successor is gone is to serve again" {
+  run -0 judge '{"instances.mp1.isFenced": true, "instances.mp2.unreachable": {"because": "refused", "lastSeenAt": null}, "instances.mp2.role": null, "tsb.login": "failed"}'
+  is "${lines[0]}" "broken; serving: no; failover: no"
+  finds "broken no-active pair: make failover TO=mp1 (lets it serve again)"
+}
+
 @test "status: two actives are shouted" {
   run -0 judge '{"instances.mp2.role": "active"}'
   is "${lines[0]}" "broken; serving: no; failover: no"
