@@ -4,7 +4,7 @@ import { type Cluster, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import type { ClaimRecord } from "./journal.ts";
 import { textAt } from "./json.ts";
 import * as output from "./output.ts";
-import { type Look, pause, waitFor } from "./wait.ts";
+import { type Look, waitFor } from "./wait.ts";
 
 /** As Kubegres names them: postgres-db-<resource>-<instance>-0. */
 const DATABASE_CLAIM = /^postgres-db-tsb-postgres-\d+-\d+$/;
@@ -33,7 +33,6 @@ export async function deleteClaims(
   for (const claim of present) {
     if (textAt(claim, "metadata", "deletionTimestamp") === undefined) await deleteByUid(cluster, claim);
   }
-  await pause(1);
   const began = Date.now();
   let podsDeleted = false;
   await waitFor({

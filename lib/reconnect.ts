@@ -10,13 +10,15 @@ import * as output from "./output.ts";
 import type { State } from "./state.ts";
 import type { Tctl } from "./tctl.ts";
 import { type Look, waitFor } from "./wait.ts";
+import { isReady } from "./workloads.ts";
 
 /** Tokens that another management plane may not accept; a control plane fetches them anew. Source: tsb-facts, failover. */
 const TOKEN_SECRETS = ["otel-token", "oap-token", "ngac-token", "xcp-edge-central-auth-token"] as const;
 /** Seconds that a control plane has to come back by itself, beyond the name's time to live. */
 const BY_ITSELF = 8;
-/** Seconds after a restart of `edge` until its tokens are suspected. */
-const AFTER_RESTART = 30;
+/** Seconds that the pods of `edge` are given to be back, and after that until its tokens are suspected. */
+const RESTART = 30;
+const AFTER_RESTART = 15;
 
 /** A control plane that is onboarded, and its cluster where a kube context for it is known. */
 export interface Onboarded {
@@ -61,6 +63,7 @@ export async function reconnect(
   await cluster.change(["rollout", "restart", "deployment/edge", "-n", CP_NAMESPACE], {
     doing: `restarting edge on ${name}`,
   });
+  await waitUntilBack(cluster);
   if (await isReadyWithin(tctl, name, AFTER_RESTART)) return true;
   output.note(`control plane ${name} is still not READY: deleting its tokens, which it fetches anew`);
   const secrets = TOKEN_SECRETS.map((secret) => `secret/${secret}`);
@@ -69,6 +72,18 @@ export async function reconnect(
   });
   await waitUntilReady(tctl, name, options.timeoutSeconds, cluster.look(`logs -n ${CP_NAMESPACE} deployment/edge`));
   return true;
+}
+
+/** Waits for the pods of `edge`, but not for ever: whether they help is seen by the control plane alone. */
+async function waitUntilBack(cluster: Cluster): Promise<void> {
+  const look = async (): Promise<Look<true>> => {
+    const [edge] = await cluster.get(["deployment/edge"], { namespace: CP_NAMESPACE });
+    return edge && !isReady(edge) ? { pending: `${cluster.name}: edge is not ready` } : { done: true };
+  };
+  const wait = { what: `the restart of edge on ${cluster.name}`, timeoutSeconds: RESTART, look, next: "" };
+  await waitFor(wait).catch((error: unknown) => {
+    if (!(error instanceof StepError)) throw error;
+  });
 }
 
 async function isReachable(cluster: Cluster): Promise<boolean> {
