@@ -8,32 +8,15 @@ import { describe } from "./dns-look.ts";
 import { messageOf, StepError } from "./errors.ts";
 import { fence, readFence } from "./fencing.ts";
 import { floatHolder } from "./float.ts";
-import { type ClaimRecord, isUnfinished, readDocument, writeDocument, writeJournal } from "./journal.ts";
-import { at, isObject, listAt, textAt } from "./json.ts";
+import { isUnfinished } from "./journal.ts";
 import { withLocks } from "./lease.ts";
 import * as output from "./output.ts";
 import { isActive, type Member, readPair, showPair } from "./pair.ts";
+import { type Progress, readProgress, settle, writeProgress } from "./rejoin-progress.ts";
 import { describeLag, readDatabase } from "./replication.ts";
 import { FENCE_TIMEOUT, type RoleSettings } from "./role-change.ts";
 import { becomeStandby } from "./standby-again.ts";
 import type { State } from "./state.ts";
-
-/** ConfigMap on the active with the progress of a rejoin. */
-const JOURNAL = "tsb-active-standby-rejoin";
-
-/** How far a rejoin is; kept on the active. */
-interface Progress {
-  instance: string;
-  startedAt: string;
-  /** Path of the dump of the diverged data, on the machine that made it. */
-  dump?: string;
-  /** Where the data parted, in words. */
-  parted?: string;
-  /** The database's claims that may go: agreed to by name. */
-  claims: ClaimRecord[];
-  agreedAt?: string;
-  finishedAt?: string;
-}
 
 /** What a rejoin works on. */
 interface Rejoin {
@@ -55,7 +38,7 @@ export async function rejoin(settings: RoleSettings, state: State, name: string,
   showPair("before:", members, settings.MP_FLOAT_DNS);
   if (isFollowing(member, active)) {
     output.already(`${name} is a standby of ${active.name} already, and streams from it`);
-    return dryRun ? undefined : settle(active, name);
+    return dryRun ? undefined : settle(member, active);
   }
   if (dryRun) return plan(member, active);
   const what = `make rejoin MP=${name}`;
@@ -88,7 +71,7 @@ async function carryOut(work: Rejoin): Promise<void> {
     await askByName({ variable: "CONFIRM", given, name: member.name, risk, exitCode: 4 });
     progress.claims = await readClaims(member.cluster);
     progress.agreedAt = new Date().toISOString();
-    await writeDocument(active.cluster, JOURNAL, progress);
+    await writeProgress(active, progress);
   }
   const names = progress.claims.map((claim) => claim.name).join(", ") || "none: it has no volume";
   output.note(`claims that go: ${names}; nothing else is deleted`);
@@ -96,8 +79,7 @@ async function carryOut(work: Rejoin): Promise<void> {
   output.done(
     `${member.name} is a standby, streaming from ${active.name}: ${describeLag(await readDatabase(active.cluster), database)}`,
   );
-  await noteFenced(active, member.name);
-  await close(active, progress);
+  await settle(member, active, progress);
 }
 
 /** Which instance is which; refuses where the instance is the one that serves. */
@@ -173,7 +155,7 @@ async function keepAside({ member, active, state, progress, settings }: Rejoin):
     const name = `${member.name}-${progress.startedAt.replace(/[-:]|\..*/g, "")}.sql`;
     try {
       progress.dump = await dumpAll(member.cluster, state, name);
-      await writeDocument(active.cluster, JOURNAL, progress);
+      await writeProgress(active, progress);
     } catch (error) {
       if (!(error instanceof StepError) || !settings.FORCE) throw withoutDump(error, member);
       output.warn(`its data can't be kept aside (FORCE=1): ${messageOf(error)}`);
@@ -201,40 +183,4 @@ function partingInWords(member: Member, parted: Parting | undefined, active: Mem
     return `where the data of ${member.name} parted from that of ${active.name} can't be told (${member.trouble ?? "it is a copy"})`;
   const { timeline, lsn, bytes } = parted;
   return `${member.name} stayed on timeline ${timeline} when ${active.name} left it at ${lsn}; it wrote ${bytes} bytes of log beyond that point, which ${active.name} never had`;
-}
-
-/** The active need no longer warn of an old active that may come back. */
-async function noteFenced(active: Member, name: string): Promise<void> {
-  const { journal } = active;
-  if (!journal?.unfencedOldActive || journal.from !== name) return;
-  await writeJournal(active.cluster, { ...journal, unfencedOldActive: false });
-}
-
-/** What a run before left open, though the instance came to stream by itself. */
-async function settle(active: Member, name: string): Promise<void> {
-  await noteFenced(active, name);
-  const progress = await readProgress(active, name);
-  if (progress) await close(active, progress);
-}
-
-async function close(active: Member, progress: Progress): Promise<void> {
-  await writeDocument(active.cluster, JOURNAL, { ...progress, finishedAt: new Date().toISOString() });
-}
-
-/** A rejoin that was begun; not one from before the last role change: its consent was for other data. */
-async function readProgress(active: Member, instance: string): Promise<Progress | undefined> {
-  const document = await readDocument(active.cluster, JOURNAL);
-  const startedAt = textAt(document, "startedAt");
-  if (!startedAt || textAt(document, "instance") !== instance || at(document, "finishedAt") !== undefined)
-    return undefined;
-  if (active.journal && active.journal.startedAt > startedAt) return undefined;
-  const optional = ["dump", "parted", "agreedAt"].flatMap((key) => {
-    const text = textAt(document, key);
-    return text === undefined ? [] : [[key, text]];
-  });
-  const claims = listAt(document, "claims").flatMap((claim) => {
-    const [name, uid] = [textAt(claim, "name"), textAt(claim, "uid")];
-    return isObject(claim) && name && uid ? [{ name, uid }] : [];
-  });
-  return { instance, startedAt, claims, ...Object.fromEntries(optional) };
 }
