@@ -33,4 +33,5 @@ half_dead() { driver half-dead DNS_RESOLVER=127.0.0.1:1; }
   plan kubectl "--context mp1 *scale deployment/tsb*" 1 <<<""
   run -1 --separate-stderr half_dead
   has "$stderr" "scaling tsb and iam on mp1 to 0 failed"
+  is "$output" ""
 }

@@ -24,6 +24,6 @@ const change: RoleChange = {
   ...{ journal: newJournal("failover", "mp1", "mp2"), assertHeld: () => undefined },
 };
 await FAILOVER.find(({ name }) => name === "fence")?.run(change);
+console.log(`unfenced: ${change.journal.unfencedOldActive}`);
 // What the phases after the promotion look at, side by side with their work.
 await guardFence(change);
-console.log(`unfenced: ${change.journal.unfencedOldActive}`);
