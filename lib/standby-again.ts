@@ -51,11 +51,36 @@ export async function becomeStandby(
     ensureSecrets(cluster, active.cluster),
     ensureCertManager(cluster, settings, { state, dryRun: false }),
   ]);
-  await changeRole(cluster, roleFollowing(active, settings), options);
-  // Only now: an operator that was stopped would have served again as long as the resource said so.
+  const role = roleFollowing(active, settings);
+  const isGuarded = await changeRole(cluster, role, options).then(() => false, unlessGuarded(member));
+  // Otherwise only now: an operator that was stopped would have served again as long as the resource said so.
   await unfence(cluster, { [OPERATOR]: 1 }, settings.INSTALL_TIMEOUT);
+  if (isGuarded) await changeGuardedRole(member, role, options);
   await deleteClaims(cluster, claims, settings.INSTALL_TIMEOUT);
   return waitUntilFollowing(member, active, settings.REPLICATION_TIMEOUT);
+}
+
+/**
+ * A webhook guards the ManagementPlane, and it is the operator that answers: stopped, it lets nothing be changed.
+ * @throws the error, unless it is that
+ */
+function unlessGuarded({ name }: Member): (error: unknown) => true {
+  return (error) => {
+    if (!(error instanceof StepError) || !/failed calling webhook/.test(error.details.join("\n"))) throw error;
+    output.warn(`a webhook that does not answer guards the ManagementPlane of ${name}: its operator is started first`);
+    return true;
+  };
+}
+
+/** The webhook answers a moment after its operator is ready; what that scales up meanwhile goes with the role. */
+async function changeGuardedRole({ name, cluster }: Member, role: JsonObject, options: Options): Promise<void> {
+  await waitFor({
+    what: `the webhook that guards the ManagementPlane of ${name}`,
+    timeoutSeconds: options.settings.INSTALL_TIMEOUT,
+    look: async (): Promise<Look<boolean>> => ({ done: await changeRole(cluster, role, options) }),
+    diagnose: () => diagnose(cluster),
+    next: cluster.look("get validatingwebhookconfigurations"),
+  });
 }
 
 /** The active's secrets where they differ: a rebuilt cluster has none, the old active has all of them. */

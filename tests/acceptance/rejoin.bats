@@ -54,12 +54,35 @@ END
   dump=$(find "$STATE_DIR/rejoin" -name "$FROM-*.sql" | sort | tail -1)
   has "$(cat "$dump")" "diverged-once"
   is "$(stat -c %a "$dump")" 600
-  MP=$FROM CONFIRM=$FROM run -0 --separate-stderr timed "rejoin of $FROM" step rejoin
-  says "claims that go: postgres-db-tsb-postgres-1-0; nothing else"
+  # TSB guards its resource by a webhook that its operator answers; and that is stopped.
+  guard_resource "$FROM"
+  MP=$FROM CONFIRM=$FROM begin rejoin
+  said "its operator is started first"
+  on "$FROM" delete validatingwebhookconfiguration guard
+  wait "$BEGUN"
+  has "$(<"$BATS_TEST_TMPDIR/begun")" "claims that go: postgres-db-tsb-postgres-1-0; nothing else"
   on "$FROM" delete pvc somebody-elses -n tsb --wait=false
   run ! sql "$FROM" "table only_here"
   one_pair "$TO"
 }
+
+# guard_resource INSTANCE: nobody answers the webhook that every change of its ManagementPlane has to pass.
+guard_resource() {
+  on "$1" apply -f - <<YAML
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: guard}
+webhooks:
+  - name: guard.example.com
+    clientConfig: {url: "https://127.0.0.1:1/"}
+    rules: [{apiGroups: [install.tetrate.io], apiVersions: ["*"], resources: [managementplanes], operations: [UPDATE]}]
+    admissionReviewVersions: [v1]
+    sideEffects: None
+YAML
+  eventually guarded "$1"
+}
+
+guarded() { run ! on "$1" annotate managementplane managementplane -n tsb --dry-run=server x=y; }
 
 # agreed ACTIVE INSTANCE YEAR: a rejoin was agreed to, and not finished.
 agreed() {
