@@ -15,7 +15,7 @@ import { isActive, type Member, readPair, showPair } from "./pair.ts";
 import { type Progress, readProgress, settle, writeProgress } from "./rejoin-progress.ts";
 import { describeLag, readDatabase } from "./replication.ts";
 import { FENCE_TIMEOUT, type RoleSettings } from "./role-change.ts";
-import { becomeStandby } from "./standby-again.ts";
+import { becomeStandby, roleFollowing } from "./standby-again.ts";
 import type { State } from "./state.ts";
 
 /** What a rejoin works on. */
@@ -40,6 +40,7 @@ export async function rejoin(settings: RoleSettings, state: State, name: string,
     output.already(`${name} is a standby of ${active.name} already, and streams from it`);
     return dryRun ? undefined : settle(member, active);
   }
+  roleFollowing(active, settings);
   if (dryRun) return plan(member, active);
   const what = `make rejoin MP=${name}`;
   await withLocks([active.cluster, member.cluster], { what, force: settings.FORCE_UNLOCK }, async () => {

@@ -17,7 +17,7 @@ import { deployedRelease } from "./promotion.ts";
 import { describeLag } from "./replication.ts";
 import type { RoleChange, RoleSettings } from "./role-change.ts";
 import { hasSameData, OPERATIONAL_SECRETS, readSecrets, SIGNING_KEY } from "./secrets.ts";
-import { requireStandbyAccount } from "./standby-again.ts";
+import { requireStandbyAccount, roleFollowing } from "./standby-again.ts";
 import type { State } from "./state.ts";
 import { tokenFindings } from "./token-signer.ts";
 
@@ -110,6 +110,12 @@ async function checkOperator({ to }: Pick<Candidate, "to">, level: "warn" | "bad
   if (!operator || countAt(operator, "status", "readyReplicas") > 0) return [];
   const text = `the operator of ${to.name}, which would promote it, is not ready`;
   return [{ level, text, mend: to.cluster.look(`describe deployment ${OPERATOR} -n ${TSB_NAMESPACE}`) }];
+}
+
+/** With what the old active, and further standbys, are to follow the new one. */
+async function checkFollowing({ to, settings }: Pick<Candidate, "to" | "settings">): Promise<Finding[]> {
+  roleFollowing(to, settings);
+  return [];
 }
 
 /** Another standby that has replayed more would have to be thrown away. */
@@ -217,6 +223,7 @@ export async function switchoverFindings(candidate: Candidate, change: Pick<Role
   const rest = await Promise.all([
     checked(async () => [...checkDatabase(candidate, true), ...checkFurthest(candidate)]),
     checked(() => checkOperator(candidate, "bad")),
+    checked(() => checkFollowing(candidate)),
     checked(() => checkSecrets(candidate, true)),
     checked(() => checkRelease(candidate, to)),
     checked(() => checkRelease(candidate, from)),

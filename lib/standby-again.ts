@@ -6,7 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { OPERATOR, unfence } from "./fencing.ts";
 import type { ClaimRecord } from "./journal.ts";
-import type { JsonObject } from "./json.ts";
+import { type JsonObject, textAt } from "./json.ts";
 import * as output from "./output.ts";
 import type { Member } from "./pair.ts";
 import { changeRole, partedAt } from "./promotion.ts";
@@ -27,10 +27,20 @@ interface Options {
   state: State;
 }
 
-/** `spec.highAvailability` of a standby of that instance. Guide: Deploy the Standby instance; Additional notes. */
-export function roleFollowing(active: Pick<Member, "dns">, settings: RoleSettings): JsonObject {
+/**
+ * `spec.highAvailability` of a standby of that instance. Guide: Deploy the Standby instance; Additional notes.
+ * @throws StepError when REPLICATION_SETTINGS are those of a standby of another instance
+ */
+export function roleFollowing(active: Pick<Member, "name" | "dns">, settings: RoleSettings): JsonObject {
   const file = settings.REPLICATION_SETTINGS;
-  return file ? manualStandbyRole(file) : standbyRole(active.dns, settings.MP_PORT);
+  if (!file) return standbyRole(active.dns, settings.MP_PORT);
+  const role = manualStandbyRole(file);
+  const host = textAt(role, "standby", "embeddedPostgresReplicationSettings", "host");
+  const other = settings.instances.find(({ dns }) => dns === host && dns !== active.dns);
+  if (!other) return role;
+  throw new StepError(`REPLICATION_SETTINGS (${file}) lead to ${other.name}, but ${active.name} is to be followed`, {
+    next: `give those of a standby of ${active.name}, or leave them out`,
+  });
 }
 
 /**

@@ -164,6 +164,9 @@ serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.i
 @test "switchover: refused, with nothing changed, unless all that it needs is there" {
   TO=mp7 run -2 --separate-stderr changes_nothing step switchover
   says "MP7_DNS is not set"
+  echo "host: $FROM.$DNS_ZONE" >"$BATS_TEST_TMPDIR/replication.yaml"
+  REPLICATION_SETTINGS=$BATS_TEST_TMPDIR/replication.yaml run -1 --separate-stderr changes_nothing step switchover
+  says "lead to $FROM, but $TO is to be followed"
   without_secret "$TO" iam-signing-key run -1 --separate-stderr changes_nothing step switchover
   says "$TO has no Secret iam-signing-key"
   on "$TO" scale deployment tsb-operator-management-plane -n tsb --replicas=0
