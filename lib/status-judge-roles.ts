@@ -53,15 +53,18 @@ function noActive(pair: Pair): Finding[] {
   if (pair.actives.length > 0 || isServedUnseen(pair)) return [];
   const [standby] = pair.standbys;
   const [stopped] = pair.fenced;
-  const mend = standby
-    ? `make failover TO=${standby.name}`
-    : stopped && pair.unreachable.length > 0
-      ? `make failover TO=${stopped.name} (lets it serve again)`
-      : stopped
-        ? `kubectl --context ${stopped.context} scale deploy -n tsb tsb iam --replicas 1`
-        : pair.unreachable.length > 0
-          ? "make preflight (shows what is in the way)"
-          : "make active";
+  const change = unfinished(pair);
+  const mend = change
+    ? finishing(change, pair)
+    : standby
+      ? `make failover TO=${standby.name}`
+      : stopped && pair.unreachable.length > 0
+        ? `make failover TO=${stopped.name} (lets it serve again)`
+        : stopped
+          ? `kubectl --context ${stopped.context} scale deploy -n tsb tsb iam --replicas 1`
+          : pair.unreachable.length > 0
+            ? "make preflight (shows what is in the way)"
+            : "make active";
   const where = pair.unreachable.map(({ name }) => name).join(" and ");
   const text = where ? `NO ACTIVE in reach (${where} can't be asked)` : "NO ACTIVE: nothing is served";
   return [{ code: "no-active", severity: "broken", about: "pair", text, mend }];
@@ -118,6 +121,18 @@ function newestChange(pair: Pair): RoleChangeFacts | undefined {
   return records.sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0];
 }
 
+function unfinished(pair: Pair): RoleChangeFacts | undefined {
+  const change = newestChange(pair);
+  return change?.finishedAt === null ? change : undefined;
+}
+
+/** What ends a role change that was begun: it again; a failover in its place, when the old active is gone. */
+function finishing({ kind, from, to }: RoleChangeFacts, { facts }: Pair): string {
+  const named = (name: string) => facts.instances.find((one) => one.name === name);
+  if (named(from)?.unreachable) return `make failover TO=${to}`;
+  return `make ${kind} TO=${to}${named(to)?.role === "standby" ? " (or take it back: UNDO=1)" : ""}`;
+}
+
 function roleChanges(pair: Pair): Finding[] {
   const change = newestChange(pair);
   if (!change) return [];
@@ -130,7 +145,7 @@ function roleChanges(pair: Pair): Finding[] {
     ...when(change.finishedAt === null, {
       ...{ code: "role-change-unfinished", severity: "broken", about: to },
       text: `${kind} from ${from} to ${to}, begun ${startedAt}, is not finished (${phase})${isServing ? `; ${from} is not fenced` : ""}`,
-      mend: `make ${kind} TO=${to}`,
+      mend: finishing(change, pair),
     }),
     ...when(change.unfencedOldActive && !isHarmless, {
       ...{ code: "old-active-unfenced", severity: "broken", about: from },
@@ -143,6 +158,8 @@ function roleChanges(pair: Pair): Finding[] {
 function fenced(one: InstanceFacts, pair: Pair): Finding[] {
   const isReplaced = pair.actives.some((active) => active !== one);
   if (!isReplaced && pair.standbys.length === 0) return [];
+  const change = unfinished(pair);
+  const serve = `kubectl --context ${one.context} scale deploy -n tsb tsb iam --replicas 1`;
   const text = isReplaced
     ? `${one.name} is a former active, fenced (tsb and iam scaled to 0), not yet a standby`
     : `${one.name} is the active, but fenced: tsb and iam are scaled to 0`;
@@ -151,7 +168,9 @@ function fenced(one: InstanceFacts, pair: Pair): Finding[] {
       ...{ code: "fenced", severity: isReplaced ? "degraded" : "broken", about: one.name, text },
       mend: isReplaced
         ? `make rejoin MP=${one.name}`
-        : `kubectl --context ${one.context} scale deploy -n tsb tsb iam --replicas 1; or promote the standby: make switchover TO=${pair.standbys[0]?.name}`,
+        : change
+          ? finishing(change, pair)
+          : `${serve}; or promote the standby: make failover TO=${pair.standbys[0]?.name}`,
     },
   ];
 }

@@ -76,7 +76,8 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 @test "switchover: killed before the promotion, it can be undone" {
   killed_after fence switchover
   look 1 "a switchover begun" \
-    "broken role-change-unfinished $TO: make switchover TO=$TO" "broken no-active pair: make failover TO=$TO"
+    "broken role-change-unfinished $TO: make switchover TO=$TO (or take it back: UNDO=1)" \
+    "broken no-active pair: make switchover TO=$TO (or take it back: UNDO=1)"
   UNDO=1 run -0 --separate-stderr step switchover
   says "undone: $FROM serves again"
   is "$(active) $(journal "$TO" outcome)" "$FROM undone"

@@ -109,7 +109,15 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
 
 @test "status: a role change that was not finished is to be run again" {
   run -0 judge "{\"instances.mp2.roleChange\": {$RECORD, \"phase\": \"promote\", \"finishedAt\": null, \"unfencedOldActive\": false}}"
-  finds "broken role-change-unfinished mp2: make failover TO=mp2"
+  finds "broken role-change-unfinished mp2: make failover TO=mp2 (or take it back: UNDO=1)"
+  local planned="\"instances.mp2.roleChange\": {${RECORD/failover/switchover}, \"phase\": \"drain\", \"finishedAt\": null, \"unfencedOldActive\": false}"
+  run -0 judge "{$planned, \"instances.mp1.isFenced\": true}"
+  local mend="make switchover TO=mp2 (or take it back: UNDO=1)"
+  finds "broken no-active pair: $mend" "broken role-change-unfinished mp2: $mend" "broken fenced mp1: $mend"
+  run -0 judge "{$planned, $MP1_GONE}"
+  finds "broken no-active pair: make failover TO=mp2" "broken role-change-unfinished mp2: make failover TO=mp2"
+  run -0 judge "{$planned, \"instances.mp2.role\": \"active\"}"
+  finds "broken role-change-unfinished mp2: make switchover TO=mp2"
   local begun="\"instances.mp2.roleChange\": {$RECORD, \"phase\": \"drain\", \"finishedAt\": null, \"unfencedOldActive\": false}"
   run -0 facts render "{$begun}"
   has "$output" "is not finished (drain); mp1 is not fenced"
