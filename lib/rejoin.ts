@@ -34,8 +34,8 @@ interface Rejoin {
  */
 export async function rejoin(settings: RoleSettings, state: State, name: string, dryRun: boolean): Promise<void> {
   const members = await readPair(settings, state);
-  const { member, active } = await rolesIn(members, name, settings);
-  showPair("before:", members, settings.MP_FLOAT_DNS);
+  const { member, active, float } = await rolesIn(members, name, settings);
+  showPair("before:", members, float);
   if (isFollowing(member, active)) {
     output.already(`${name} is a standby of ${active.name} already, and streams from it`);
     return dryRun ? undefined : settle(member, active);
@@ -59,7 +59,7 @@ export async function rejoin(settings: RoleSettings, state: State, name: string,
       });
     }
   });
-  showPair("after:", await readPair(settings, state), settings.MP_FLOAT_DNS);
+  showPair("after:", await readPair(settings, state), float);
 }
 
 async function carryOut(work: Rejoin): Promise<void> {
@@ -83,12 +83,12 @@ async function carryOut(work: Rejoin): Promise<void> {
   await settle(member, active, progress);
 }
 
-/** Which instance is which; refuses where the instance is the one that serves. */
+/** Which instance is which, and where the floating name leads, in words; refuses where the instance is the one that serves. */
 async function rolesIn(
   members: readonly Member[],
   name: string,
   settings: RoleSettings,
-): Promise<{ member: Member; active: Member }> {
+): Promise<{ member: Member; active: Member; float: string }> {
   const refuse = (what: string, next: string) => new StepError(`${what}; nothing was changed`, { next });
   const member = members.find((one) => one.name === name);
   if (!member) throw refuse(`${name} has no kube context in the settings`, `set ${name.toUpperCase()}_CONTEXT`);
@@ -123,7 +123,7 @@ async function rolesIn(
       `a ${active.journal.kind} to ${active.name} is begun but not finished`,
       `make ${active.journal.kind} TO=${active.name}`,
     );
-  return { member, active };
+  return { member, active, float: `${settings.MP_FLOAT_DNS}: ${describe(answer)}` };
 }
 
 function isFollowing(member: Member, active: Member): boolean {

@@ -94,6 +94,14 @@ export function hasAnswered({ tsb }: StatusFacts): boolean {
   return tsb.login === "ok" || tsb.login === "late";
 }
 
+/** What mends slowness. */
+export const ONCE_IDLE = "make status, once TSB and this machine have less to do";
+
+/** The database had no answer within our bounds, but TSB, which is nothing without it, had: slow is not gone. */
+export function isSlow({ database, databaseError }: InstanceFacts, facts: StatusFacts): boolean {
+  return database === null && /did not answer within/.test(databaseError ?? "") && hasAnswered(facts);
+}
+
 /** A finding, if it is one. */
 export function when(isSo: boolean, finding: Finding): Finding[] {
   return isSo ? [finding] : [];

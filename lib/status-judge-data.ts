@@ -1,7 +1,7 @@
 /** The databases and the keys: what a standby needs so that it could take over. */
 
 import type { InstanceFacts, KeyFacts } from "./status-facts.ts";
-import { bytes, type Finding, installTarget, type Pair, when } from "./status-findings.ts";
+import { bytes, type Finding, installTarget, isSlow, ONCE_IDLE, type Pair, when } from "./status-findings.ts";
 
 /** One segment of Postgres's log: a standby that keeps up is within it. */
 const LAG_BYTES = 16 * 1024 * 1024;
@@ -22,12 +22,13 @@ export function judgeData(pair: Pair): Finding[] {
 function activeDatabase(one: InstanceFacts, pair: Pair): Finding[] {
   const { database, name: about } = one;
   const [standby] = pair.standbys;
+  const isBusy = isSlow(one, pair.facts);
   const retaining = database?.slots.filter((slot) => slot.retainedBytes > RETAINED_BYTES) ?? [];
   return [
     ...when(database === null, {
-      ...{ code: "database-unreadable", severity: "broken", about },
+      ...{ code: "database-unreadable", severity: isBusy ? "degraded" : "broken", about },
       text: `the database of the active ${about} can't be asked: ${one.databaseError ?? "no answer"}`,
-      mend: installTarget(one),
+      mend: isBusy ? ONCE_IDLE : installTarget(one),
     }),
     ...when(database?.inRecovery === true, {
       ...{ code: "active-read-only", severity: "broken", about },

@@ -1,7 +1,7 @@
 /** What clients meet: the names, the login, the control planes. */
 
 import type { AnswerFacts, ControlPlaneFacts, InstanceFacts, NameFacts } from "./status-facts.ts";
-import { type Finding, type Pair, when } from "./status-findings.ts";
+import { type Finding, ONCE_IDLE, type Pair, when } from "./status-findings.ts";
 
 /** A floating name that resolvers keep for longer is downtime. */
 const TTL_SECONDS = 300;
@@ -100,7 +100,7 @@ function login(pair: Pair): Finding[] {
       {
         ...{ code: "tsb-slow", severity: "degraded", about: "floating" },
         text: `TSB answers through ${name.name}, but not in time to be asked what it knows: ${tsb.error}`,
-        mend: "make status, once TSB and this machine have less to do",
+        mend: ONCE_IDLE,
       },
     ];
   return when(tsb.login === "failed" && pair.active !== undefined, {

@@ -7,6 +7,7 @@ import {
   type Finding,
   hasAnswered,
   isServedUnseen,
+  isSlow,
   type Pair,
   pairOf,
   type Severity,
@@ -48,7 +49,8 @@ function verdictOf(findings: readonly Finding[]): StatusReport["verdict"] {
 function isServing(pair: Pair): boolean {
   const { active, floatHolder, facts } = pair;
   if (isServedUnseen(pair)) return true;
-  if (!active || !isUp(active) || active.database?.inRecovery !== false) return false;
+  if (!active || !isUp(active)) return false;
+  if (active.database?.inRecovery !== false && !isSlow(active, facts)) return false;
   return hasAnswered(facts) || (facts.tsb.login === "not asked" && floatHolder === active);
 }
 

@@ -78,7 +78,7 @@ function rows({ instances }: StatusReport): string[][] {
 
 function reachability({ unreachable }: InstanceFacts): string {
   if (!unreachable) return "yes";
-  return unreachable.lastSeenAt ? `NO, since ${unreachable.lastSeenAt.slice(0, 19)}Z` : "NO";
+  return unreachable.lastSeenAt ? `NO, last seen ${unreachable.lastSeenAt.slice(0, 19)}Z` : "NO";
 }
 
 function roleInWords({ role, follows, isFenced }: InstanceFacts): string {

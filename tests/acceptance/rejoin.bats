@@ -98,6 +98,7 @@ agreed() {
   kill -KILL -- "-$BEGUN"
   wait "$BEGUN" || true
   MP=$FROM run -0 --separate-stderr step rejoin
+  has "$output" "floating name: $MP_FLOAT_DNS: CNAME $TO.$DNS_ZONE"
   one_pair "$TO"
   MP=$FROM run -0 --separate-stderr changes_nothing step rejoin
 }

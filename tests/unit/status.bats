@@ -42,7 +42,7 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
   is "${lines[0]}" "broken; serving: no; failover: mp2"
   finds "broken active-unreachable mp1: make failover TO=mp2" "broken no-active pair: make failover TO=mp2"
   run -0 facts render "{$MP1_GONE, \"instances.mp2.database.lagBytes\": null, \"instances.mp2.database.replayAgeSeconds\": 7}"
-  has "$output" "NO, since 2026-01-01T00:00:00Z"
+  has "$output" "NO, last seen 2026-01-01T00:00:00Z"
   has "$output" "7 s old; what came after is lost"
 }
 
@@ -59,12 +59,19 @@ RECORD='"id": "x", "kind": "failover", "from": "mp1", "to": "mp2", "startedAt": 
   finds "degraded instance-unreachable mp2: make preflight (shows what is in the way of context mp2)"
 }
 
-@test "status: a TSB that answers late is slow, not gone" {
+@test "status: a TSB that answers late, or a database behind one that answers, is slow, not gone" {
   run -0 judge '{"tsb.login": "late", "tsb.error": "tctl did not answer within 6 s"}'
   is "${lines[0]}" "degraded; serving: mp1; failover: mp2"
   finds "degraded tsb-slow floating: make status, once TSB and this machine have less to do"
   run -0 judge "{$MP1_GONE, \"tsb.login\": \"late\"}"
   is "${lines[0]}" "degraded; serving: null; failover: mp2"
+  local late='"instances.mp1.database": null, "instances.mp1.databaseError": "asking Postgres on mp1: kubectl did not answer within 2 s"'
+  run -0 judge "{$late}"
+  is "${lines[0]}" "degraded; serving: mp1; failover: mp2"
+  finds "degraded database-unreadable mp1: make status, once TSB and this machine have less to do"
+  run -0 judge "{$late, \"tsb.login\": \"failed\"}"
+  is "${lines[0]}" "broken; serving: no; failover: mp2"
+  finds "broken database-unreadable mp1: make active-install ACTIVE=mp1"
 }
 
 @test "status: a fenced active whose successor is gone is to serve again" {
