@@ -1,6 +1,7 @@
 /** Where an install ended, in lines of text that are the same for every install. */
 import { parse } from "yaml";
 import { at, isObject, type JsonObject, listAt, textAt } from "../../lib/json.ts";
+import { isAlive } from "../../lib/processes.ts";
 import { Describer } from "./described.ts";
 import { call } from "./lab.ts";
 import { describeDocument, describeFiles } from "./state-files.ts";
@@ -78,7 +79,7 @@ function describeObject(cluster: string, object: JsonObject, describer: Describe
     case "PersistentVolumeClaim":
       return [place];
     case "Lease":
-      return [`${place}: held by ${textAt(object, "spec", "holderIdentity") || "nobody"}`];
+      return [`${place}: held by ${holderOf(object)}`];
     case "ManagementPlane":
     case "ControlPlane": {
       const ready = listAt(object, "status", "conditions").find((one) => at(one, "type") === "Ready");
@@ -166,4 +167,14 @@ async function readOutside(env: NodeJS.ProcessEnv): Promise<string[]> {
 async function sql(env: NodeJS.ProcessEnv, context: string, statement: string): Promise<string> {
   const psql = ["psql", "-X", "-A", "-t", "-U", "postgres", "-d", "postgres", "-c", statement];
   return call(env, "kubectl", "--context", context, "exec", "-n", "tsb", "tsb-postgres-1-0", "--", ...psql);
+}
+
+/**
+ * Who holds a lock. One whose process was killed between its last change and the release is nobody's: the next run that
+ * changes something takes it at once, and a run that has nothing to change leaves it as it is.
+ */
+function holderOf(lease: JsonObject): string {
+  const holder = textAt(lease, "spec", "holderIdentity") ?? "";
+  const pid = Number(/\/(\d+)$/.exec(holder)?.[1]);
+  return holder === "" || (pid > 0 && !isAlive(pid)) ? "nobody" : holder;
 }
