@@ -59,8 +59,9 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
 
 @test "switchover: an operator that undoes the fence, and a control plane that does not come back by itself" {
   writing
-  # Killed between the fence and the promotion: the old active serves again, and what it writes has to be waited for.
+  # Killed just before helm promotes: the old active serves again, and what it writes has to be waited for.
   killed_after drain switchover
+  about_to_promote "$TO"
   touch "$LAB_DIR/$FROM/operator-rescale" "$LAB_DIR/cp1/edge-keeps-address" "$LAB_DIR/cp1/edge-keeps-tokens"
   eventually serves_again
   run -0 --separate-stderr step switchover
@@ -135,6 +136,16 @@ helm_is_at_work() { [ -n "$(on "$TO" get secrets -n tsb -l owner=helm,status=pen
 
 teardown() {
   [ -z "${SILENT:-}" ] || { kill "$SILENT" && on "$TO" delete validatingwebhookconfiguration slow --ignore-not-found; }
+}
+
+# about_to_promote INSTANCE: the journal there says that all is done but the promotion, which is begun.
+about_to_promote() {
+  on "$1" get configmap tsb-active-standby-role-change -n tsb -o jsonpath='{.data.journal}' >"$BATS_TEST_TMPDIR/journal"
+  on "$1" patch configmap tsb-active-standby-role-change -n tsb --type merge -p "$(node -p '
+    const journal = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
+    const phases = ["fence", "drain"].map((name) => ({ name, startedAt: journal.startedAt, seconds: 1 }));
+    JSON.stringify({ data: { journal: JSON.stringify({ ...journal, phases, phase: "promote", pointOfNoReturnPassed: true }) } })' \
+    "$BATS_TEST_TMPDIR/journal")"
 }
 
 serves_again() { is "$(on "$FROM" get deployment tsb iam -n tsb -o jsonpath='{.items[*].status.readyReplicas}')" "1 1"; }
