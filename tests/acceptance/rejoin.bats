@@ -60,6 +60,7 @@ END
   said "its operator is started first"
   on "$FROM" delete validatingwebhookconfiguration guard
   wait "$BEGUN"
+  show "rejoin of $FROM, a webhook in its way for a while: $(grep -o 'done in .*' "$BATS_TEST_TMPDIR/begun")"
   has "$(<"$BATS_TEST_TMPDIR/begun")" "claims that go: postgres-db-tsb-postgres-1-0; nothing else"
   on "$FROM" delete pvc somebody-elses -n tsb --wait=false
   run ! sql "$FROM" "table only_here"
