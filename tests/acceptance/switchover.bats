@@ -92,8 +92,13 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   eventually helm_is_at_work
   kill -KILL "$BEGUN"
   is "$(role "$TO")" standby
-  UNDO=1 run -4 --separate-stderr step switchover
-  says "there is no way back, only forward"
+  local code=0
+  UNDO=1 begin switchover
+  said "waiting whether another helm is at work"
+  kill "$SILENT"
+  wait "$BEGUN" || code=$?
+  is $code 4
+  has "$(<"$BATS_TEST_TMPDIR/begun")" "there is no way back, only forward"
   on "$TO" delete validatingwebhookconfiguration slow
   touch "$LAB_DIR/$FROM/operator-rescale"
   eventually serves_again
@@ -111,7 +116,7 @@ dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
   step switchover
 }
 
-# slow_helm: every change of the standby's ManagementPlane takes 4 s more.
+# slow_helm: a change of the standby's ManagementPlane takes until SILENT is killed, 30 s at most.
 slow_helm() {
   node -e 'require("net").createServer().listen(0, "127.0.0.1", function () { console.log(this.address().port) })' \
     >"$BATS_TEST_TMPDIR/port" 3>&- &
@@ -128,14 +133,14 @@ webhooks:
     admissionReviewVersions: [v1]
     sideEffects: None
     failurePolicy: Ignore
-    timeoutSeconds: 4
+    timeoutSeconds: 30
 YAML
 }
 
 helm_is_at_work() { [ -n "$(on "$TO" get secrets -n tsb -l owner=helm,status=pending-upgrade -o name)" ]; }
 
 teardown() {
-  [ -z "${SILENT:-}" ] || { kill "$SILENT" && on "$TO" delete validatingwebhookconfiguration slow --ignore-not-found; }
+  [ -z "${SILENT:-}" ] || { kill "$SILENT" 2>/dev/null || true; on "$TO" delete validatingwebhookconfiguration slow --ignore-not-found; }
 }
 
 # about_to_promote INSTANCE: the journal there says that all is done but the promotion, which is begun.
