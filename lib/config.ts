@@ -473,10 +473,19 @@ export function unknownContexts(
   );
 }
 
-/** The settings a step takes, one line each, for `--help`: name, default or "-", meaning. */
-export function describeSettings(names: readonly SettingName[]): string[][] {
-  return names.map((name) => {
-    const variable: Variable<unknown> = VARIABLES[name];
-    return [name, variable.fallback ?? "-", variable.mend];
-  });
+/**
+ * The settings a step takes, one line each, for `--help`: name, default or what else becomes of it, meaning.
+ * @param needs those it can't do without; with any, it works on instances, too
+ */
+export function describeSettings(needs: readonly SettingName[], heeds: readonly SettingName[]): string[][] {
+  const rows = (names: readonly SettingName[], otherwise: string) =>
+    names.map((name) => {
+      const { fallback, mend }: Variable<unknown> = VARIABLES[name];
+      return [name, fallback === undefined ? otherwise : `default ${fallback}`, mend];
+    });
+  const instances = [
+    ["MP1_DNS, MP2_DNS, …", "one at least", "give the permanent FQDN of each instance"],
+    ["MP1_CONTEXT, …", "", "give the kube context of each"],
+  ];
+  return [...(needs.length > 0 ? instances : []), ...rows(needs, "required"), ...rows(heeds, "optional")];
 }

@@ -26,6 +26,8 @@ export interface StepInfo<Needed extends SettingName> {
   tools?: readonly string[];
   /** Further flags without a value, with their meaning: { json: "print JSON" } is `--json`. */
   flags?: Readonly<Record<string, string>>;
+  /** Exit codes beside the usual ones, or with another meaning: { 3: "degraded" }. */
+  exits?: Readonly<Record<number, string>>;
   /** What to say when it is interrupted or fails midway; default: run it again. */
   again?: string;
 }
@@ -108,6 +110,14 @@ const FLAGS = {
   help: "this text",
 } as const;
 
+/** What every script's exit codes mean; in the order of their numbers, as JavaScript keeps such keys. */
+const EXITS = {
+  0: "done or already so",
+  1: "failed",
+  2: "wrong settings (nothing touched)",
+  130: "interrupted",
+} as const;
+
 /** @returns the flags that were given, or undefined when help was asked for, and given */
 function readFlags(info: StepInfo<SettingName>): ReadonlySet<string> | undefined {
   const names = Object.keys({ ...info.flags, ...FLAGS });
@@ -126,7 +136,8 @@ function readFlags(info: StepInfo<SettingName>): ReadonlySet<string> | undefined
 }
 
 function help(info: StepInfo<SettingName>): string {
-  const rows = [...describeSettings(info.needs), ...describeSettings(info.heeds ?? [])];
+  const rows = describeSettings(info.needs, info.heeds ?? []);
+  const exits = Object.entries({ ...EXITS, ...info.exits }).map(([code, meaning]) => `${code} ${meaning}`);
   return [
     `${info.name}: ${info.summary}`,
     `guide: ${info.guide}`,
@@ -137,9 +148,9 @@ function help(info: StepInfo<SettingName>): string {
     output.table(Object.entries({ ...info.flags, ...FLAGS }).map(([name, meaning]) => [`  --${name}`, meaning])),
     "",
     "settings (environment, over ENV_FILE, default .env):",
-    output.table(rows.map(([name = "", fallback = "", mend = ""]) => [`  ${name}`, `default ${fallback}`, mend])),
+    output.table(rows.map(([name = "", ...meaning]) => [`  ${name}`, ...meaning])),
     "",
-    "exit codes: 0 done or already so, 1 failed, 2 wrong settings (nothing touched), 130 interrupted",
+    `exit codes: ${exits.join(", ")}`,
   ].join("\n");
 }
 

@@ -16,6 +16,7 @@ await step(
     name: "drill",
     summary: "switches over to the standby and back, timed",
     guide: "after the guide",
+    exits: { 4: "begun but not finished (run it again)" },
     needs: ["MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
     heeds: ["TO", "ROUNDS", "CERT_MANAGER_VERSION", "CERT_MANAGER_CHART_REPO", "CERT_MANAGER_CHART", ...ROLE_HEEDS],
     tools: ["kubectl", "helm", "tctl"],

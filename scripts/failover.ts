@@ -15,6 +15,7 @@ await step(
     name: "failover",
     summary: "makes a standby the active, because the active is dead or can't be reached",
     guide: "after the guide; TSB's documentation, failover",
+    exits: { 4: "begun but not finished (run it again)" },
     needs: ["TO", "MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
     heeds: ["UNDO", "ALLOW_DATA_LOSS", "ALLOW_TOKEN_LOSS", "CLUSTER_NAME", ...ROLE_HEEDS],
     tools: ["kubectl", "helm", "tctl"],

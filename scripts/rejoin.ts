@@ -13,6 +13,7 @@ await step(
     name: "rejoin",
     summary: "makes an old active that came back a standby",
     guide: "after the guide; Deploy the Standby instance, with roles swapped",
+    exits: { 4: "begun but not finished (run it again)" },
     needs: ["MP", "MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
     heeds: [
       "CONFIRM",

@@ -26,6 +26,7 @@ await step(
     name: "status",
     summary: "could I fail over now?",
     guide: "TSB's documentation, failover",
+    exits: { 0: "ready", 1: "broken, or failed", 3: "degraded" },
     needs: ["MP_FLOAT_DNS"],
     heeds: [
       "JSON",

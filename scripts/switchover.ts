@@ -15,6 +15,7 @@ await step(
     name: "switchover",
     summary: "makes a standby the active, planned: both are up, nothing is lost",
     guide: "after the guide; TSB's documentation, failover",
+    exits: { 4: "begun but not finished (run it again)" },
     needs: ["TO", "MP_FLOAT_DNS", "TSB_ORG", "TSB_VERSION", "TSB_ADMIN_PASSWORD"],
     heeds: ["UNDO", "CERT_MANAGER_VERSION", "CERT_MANAGER_CHART_REPO", "CERT_MANAGER_CHART", ...ROLE_HEEDS],
     tools: ["kubectl", "helm", "tctl"],

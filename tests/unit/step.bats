@@ -46,11 +46,22 @@ interrupted() {
 @test "step: --help prints settings and exit codes, whatever the settings" {
   run -0 --separate-stderr frame --help MP_FLOAT_DNS= MP_PORT=x
   has "$output" "guide: Some section"
-  has "$output" "MP_FLOAT_DNS  default -   give the floating FQDN"
-  has "$output" "DNS_TTL       default 30"
+  has "$output" "MP1_DNS, MP2_DNS, …  one at least  give the permanent FQDN of each instance"
+  has "$output" "MP_FLOAT_DNS         required      give the floating FQDN"
+  has "$output" "DNS_TTL              default 30"
   has "$output" "--json     print JSON"
-  has "$output" "exit codes: 0 done"
+  has "$output" "exit codes: 0 done or already so, 1 failed, 2 wrong settings (nothing touched), 130 interrupted"
   is "$stderr" ""
+}
+
+@test "step: --help of a script with exit codes of its own prints them in their order" {
+  run -0 script status --help
+  has "$output" "exit codes: 0 ready, 1 broken, or failed, 2 wrong settings (nothing touched), 3 degraded, 130 interrupted"
+  run -0 script rejoin --help
+  has "$output" "(nothing touched), 4 begun but not finished (run it again), 130 interrupted"
+  run -0 script passwords --help
+  has "$output" "POSTGRES_PASSWORD   optional  run"
+  lacks "$output" MP1_DNS
 }
 
 @test "step: an unknown flag is refused" {

@@ -2,5 +2,5 @@
 
 import { describeSettings, SETTING_NAMES } from "../../lib/config.ts";
 
-for (const [name = "", fallback = ""] of describeSettings(SETTING_NAMES))
-  console.log(`${name}=${fallback === "-" ? "" : fallback}`);
+for (const [name = "", otherwise = ""] of describeSettings([], SETTING_NAMES))
+  console.log(`${name}=${otherwise.startsWith("default ") ? otherwise.slice("default ".length) : ""}`);
