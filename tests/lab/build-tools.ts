@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { checkout } from "./settings.ts";
-import { buildMissing } from "./tool-build.ts";
+import { buildMissing, goFault } from "./tool-build.ts";
 
 const run = promisify(execFile);
 const toolsDir = join(checkout, "tests/lab/tools");
@@ -57,13 +57,23 @@ export function kubernetesVersion(): string {
  */
 export async function ensureTools(say: (line: string) => void): Promise<Tools> {
   const outside = await suitableTools();
-  const cached = (name: ToolName) => join(cacheDir(), name);
-  const missing = toolNames.filter((name) => !outside.has(name) && !existsSync(cached(name)));
+  const missing = missingBeside(outside);
   const likely = "5 to 17 minutes on 2 cores when nothing is cached";
   if (missing.length > 0)
     await buildMissing({ names: missing, likely, toolsDir, binDir: cacheDir(), kubernetes: kubernetesVersion() }, say);
-  const at = (name: ToolName) => outside.get(name) ?? cached(name);
+  const at = (name: ToolName) => outside.get(name) ?? join(cacheDir(), name);
   return Object.fromEntries(toolNames.map((name) => [name, at(name)])) as Record<ToolName, string>;
+}
+
+/** Why the tools that are nowhere can't be built; undefined when they can, or when none is missing. */
+export async function toolsFault(): Promise<string | undefined> {
+  if (goFault(toolNames) === undefined) return undefined;
+  const missing = missingBeside(await suitableTools());
+  return missing.length === 0 ? undefined : goFault(missing);
+}
+
+function missingBeside(outside: ReadonlyMap<ToolName, string>): ToolName[] {
+  return toolNames.filter((name) => !outside.has(name) && !existsSync(join(cacheDir(), name)));
 }
 
 /**

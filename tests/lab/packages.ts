@@ -2,4 +2,4 @@
 import { runProgram, say } from "./program.ts";
 import { ensureSystem, SHELLCHECK } from "./system-packages.ts";
 
-await runProgram("packages", async () => ensureSystem(say, [SHELLCHECK]));
+await runProgram("packages", async () => ensureSystem(say, { further: [SHELLCHECK] }));

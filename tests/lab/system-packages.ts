@@ -45,9 +45,13 @@ export const SHELLCHECK: Requirement = {
 
 /**
  * Makes sure that what the lab needs from the system is there: as root on a Debian-like system by installing it.
+ * @param beside what else stands in the way: nothing is installed then
  * @throws SettingsError listing everything that is missing and how to get it
  */
-export function ensureSystem(say: (line: string) => void, further: readonly Requirement[] = []): void {
+export function ensureSystem(
+  say: (line: string) => void,
+  { further = [], beside }: { further?: readonly Requirement[]; beside?: string | undefined } = {},
+): void {
   if (process.platform !== "linux") {
     throw new SettingsError(
       `the lab runs on Linux only (this is ${process.platform}): use a Linux machine, or a virtual one`,
@@ -56,8 +60,13 @@ export function ensureSystem(say: (line: string) => void, further: readonly Requ
   const all = [...requirements(), ...further];
   const missing = all.filter((need) => !need.present());
   const packages = [...new Set(missing.map((need) => need.package()))];
+  const canInstall = process.getuid?.() === 0 && onPath("apt-get")();
+  const faults = [
+    ...(packages.length > 0 && !canInstall ? [howToGet(missing, packages)] : []),
+    ...(beside ? [beside] : []),
+  ];
+  if (faults.length > 0) throw new SettingsError(faults.join("\n"));
   if (packages.length > 0) {
-    if (process.getuid?.() !== 0 || !onPath("apt-get")()) throw new SettingsError(howToGet(missing, packages));
     say(`installing ${packages.join(", ")}`);
     install(packages);
   }

@@ -42,9 +42,11 @@ const packagesInAll = 3200;
 /**
  * Builds tools one after the other, each put in place only when it is whole. An interrupted build goes on
  * where it stopped, by Go's own cache; two builds for the same folder take turns.
+ * @throws SettingsError when Go is absent or too old
  */
 export async function buildMissing(build: ToolBuild, say: (line: string) => void): Promise<void> {
-  checkGo(build);
+  const fault = goFault(build.names);
+  if (fault) throw new SettingsError(fault);
   mkdirSync(build.binDir, { recursive: true });
   await withLock(
     build.binDir,
@@ -84,19 +86,17 @@ async function buildAll(build: ToolBuild, say: (line: string) => void): Promise<
   say(`tools built in ${seconds()} s: ${build.binDir}`);
 }
 
-/** @throws SettingsError when Go is absent, or too old to fetch the version that go.mod asks for by itself */
-function checkGo({ names }: ToolBuild): void {
+/** What is wrong with this machine's Go: absent, or too old to fetch the version that go.mod asks for by itself. */
+export function goFault(names: readonly BuiltName[]): string | undefined {
   const found = spawnSync("go", ["env", "GOVERSION"], {
     encoding: "utf8",
     cwd: "/",
     env: { ...process.env, GOTOOLCHAIN: "local" },
   });
   const minor = Number(/^go1\.(\d+)/.exec(found.stdout ?? "")?.[1] ?? 0);
-  if (minor >= 21) return;
+  if (minor >= 21) return undefined;
   const what = minor === 0 ? "Go is missing" : `Go 1.${minor} is too old`;
-  throw new SettingsError(
-    `${what}; it builds ${names.join(", ")}\n  next: install Go 1.21 or newer (https://go.dev/dl), or put those programs on PATH`,
-  );
+  return `${what}; it builds ${names.join(", ")}\n  next: install Go 1.21 or newer (https://go.dev/dl), or put those programs on PATH`;
 }
 
 /** @throws with the end of go's own words when it fails */

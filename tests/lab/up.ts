@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureTools, type Tools } from "./build-tools.ts";
+import { ensureTools, type Tools, toolsFault } from "./build-tools.ts";
 import { ControlClient } from "./control-client.ts";
 import { checkOwnFolder, createLabFolder, removeLab } from "./lab-folder.ts";
 import { withLock } from "./lock.ts";
@@ -41,7 +41,7 @@ async function up(settings: LabSettings): Promise<void> {
     }
   }
   if (existsSync(settings.dir)) return await follow(settings);
-  ensureSystem(say);
+  ensureSystem(say, { beside: await toolsFault() });
   const tools = await ensureTools(say);
   createLabFolder(settings.dir);
   await follow(settings, startSupervisor(settings, tools));
