@@ -93,7 +93,8 @@ export function describeKey(jwkBase64: string, where: string): string {
   return `kid ${textAt(jwk, "kid") ?? "none"}, modulus sha256 ${thumb}`;
 }
 
-function parseKey(jwkBase64: string): unknown {
+/** The private JWK that such a text holds; undefined where it holds none. */
+export function parseKey(jwkBase64: string): unknown {
   try {
     const jwk: unknown = JSON.parse(Buffer.from(jwkBase64, "base64").toString("utf8"));
     return isObject(jwk) && jwk.kty === "RSA" && typeof jwk.d === "string" && typeof jwk.n === "string"

@@ -2,12 +2,14 @@
  * Creates the service account that a standby synchronises with, grants it org-reader, and keeps its key.
  * Guide: Create a service account with read permissions.
  * Writes tsb-standby-sa-b64e to the state folder and Secret tsb-standby-sa to the active. A rerun changes nothing; a
- * key that can't be found again is never replaced silently. Done when the grant and the Secret are read back.
+ * key that can't be found again is never replaced silently, and another one in the Secret only where TSB accepts that
+ * of the state folder and not that of the Secret. Done when the grant and the Secret are read back.
  */
 import { ensureGrant } from "../lib/bindings.ts";
 import type { Cluster } from "../lib/cluster.ts";
 import { StepError } from "../lib/errors.ts";
 import { openClusters } from "../lib/identity.ts";
+import { isSecretWrong } from "../lib/key-dispute.ts";
 import * as output from "../lib/output.ts";
 import { dataOf, readSecrets, STANDBY_SA, standbySecret } from "../lib/secrets.ts";
 import * as account from "../lib/service-account.ts";
@@ -34,7 +36,8 @@ await step(
     const [exists, [secret]] = await Promise.all([account.accountExists(tctl), readSecrets(cluster, [STANDBY_SA])]);
     const onCluster = dataOf(secret).jwk;
 
-    if (dryRun) return plan(exists, onCluster);
+    const isWrong = exists && (await isSecretWrong(tctl, state, onCluster));
+    if (dryRun) return plan(exists, onCluster !== undefined && !isWrong);
     const key = exists ? await keyOfExisting(tctl, state, onCluster) : await newAccount(tctl, state);
 
     const fqn = `organizations/${settings.TSB_ORG}`;
@@ -48,9 +51,9 @@ await step(
   },
 );
 
-function plan(exists: boolean, onCluster: string | undefined): void {
+function plan(exists: boolean, hasSecret: boolean): void {
   if (!exists) output.wouldDo(`create ${STANDBY_SA} and keep its key in the state folder`);
-  output.wouldDo(`make sure of its grant rbac/org-reader${onCluster ? "" : `, and apply Secret ${STANDBY_SA}`}`);
+  output.wouldDo(`make sure of its grant rbac/org-reader${hasSecret ? "" : `, and apply Secret ${STANDBY_SA}`}`);
 }
 
 async function newAccount(tctl: Tctl, state: State): Promise<string> {
@@ -63,17 +66,6 @@ async function newAccount(tctl: Tctl, state: State): Promise<string> {
 
 async function keyOfExisting(tctl: Tctl, state: State, onCluster: string | undefined): Promise<string> {
   const kept = account.keptKey(state);
-  if (kept && onCluster && kept !== onCluster)
-    throw new StepError(
-      `the key in ${state.path(account.KEY_FILE)} is not the one in the active's Secret ${STANDBY_SA}`,
-      {
-        details: [
-          `state folder: ${account.describeKey(kept, account.KEY_FILE)}`,
-          `active:       ${account.describeKey(onCluster, `Secret ${STANDBY_SA}`)}`,
-        ],
-        next: `find out which one the account knows (tctl x sa get ${STANDBY_SA}), move the other one away, and run this again`,
-      },
-    );
   const key = kept ?? onCluster;
   if (key) {
     account.describeKey(key, kept ? state.path(account.KEY_FILE) : `Secret ${STANDBY_SA}`);
@@ -98,6 +90,8 @@ async function keyOfExisting(tctl: Tctl, state: State, onCluster: string | undef
 
 async function ensureSecret(cluster: Cluster, key: string, onCluster: string | undefined): Promise<void> {
   if (onCluster === key) return output.already(`Secret ${STANDBY_SA} on ${cluster.name} holds the key`);
+  if (onCluster !== undefined)
+    output.warn(`Secret ${STANDBY_SA} on ${cluster.name} holds a key that TSB does not accept: it is replaced`);
   await cluster.apply([standbySecret(key)], `applying Secret ${STANDBY_SA} to ${cluster.name}`);
   const [after] = await readSecrets(cluster, [STANDBY_SA]);
   if (dataOf(after).jwk !== key)

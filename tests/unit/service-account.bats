@@ -64,6 +64,60 @@ refused() {
   refused "Internal: HTTP 500: database is down"
 }
 
+# two_keys PUBLIC…: the Secret's key is another one than the state folder's, and these are the account's.
+two_keys() {
+  rm -rf plans/tctl calls
+  plan tctl "config *" </dev/null
+  logged_in
+  on_cluster "$(base64 -w0 <<<'{"kty":"RSA","kid":"two","n":"elsewhere","d":"private"}')"
+  echo "$KEY" >state/tsb-standby-sa-b64e
+  plan tctl "sa get tsb-standby-sa" </dev/null
+  plan tctl "sa get tsb-standby-sa -o yaml" <<<"{kind: ServiceAccount, spec: {keys: [$(printf '{n: %s},' "$@")]}}"
+}
+
+@test "service-account: a Secret with a key that TSB does not accept gets the state folder's, which it accepts" {
+  two_keys public
+  run -0 --separate-stderr script service-account --dry-run
+  says "would make sure of its grant rbac/org-reader, and apply Secret tsb-standby-sa"
+  # Nothing can be changed here; status.bats of the acceptance tests sees it replaced.
+  run -1 --separate-stderr script service-account
+  says "Secret tsb-standby-sa on mp1 holds a key that TSB does not accept: it is replaced"
+  says "unplanned call: kubectl"
+}
+
+@test "service-account: of two keys none is replaced unless TSB accepts the state folder's alone" {
+  local words accepted
+  while IFS='|' read -r accepted words; do
+    # shellcheck disable=SC2086
+    two_keys $accepted
+    run -1 --separate-stderr script service-account
+    says "is not the one in the active's Secret tsb-standby-sa"
+    says "active:       kid two"
+    says "$words"
+    lacks "$(calls)" apply
+    is "$(<state/tsb-standby-sa-b64e)" "$KEY"
+  done <<CASES
+elsewhere|next: move $PWD/state/tsb-standby-sa-b64e away, and run this again: the Secret's key is then kept there
+public elsewhere|next: both work: move away the one that you do not want
+another|next: TSB knows neither, or does not tell
+CASES
+}
+
+@test "service-account: somebody else at work is named, as in every step of the guide, and nothing is changed" {
+  logged_in
+  on_cluster
+  plan tctl "sa get tsb-standby-sa" </dev/null
+  echo "$KEY" >state/tsb-standby-sa-b64e
+  plan kubectl "* get leases.coordination.k8s.io/tsb-active-standby *" <<END
+{"kind":"Lease","metadata":{"name":"tsb-active-standby","annotations":{"tsb-active-standby/what":"make active-install"}},
+ "spec":{"holderIdentity":"somebody@elsewhere/7","acquireTime":"2001-02-03T04:05:06.000000Z","renewTime":"$(date -u +%FT%T.000000Z)"}}
+END
+  run -1 --separate-stderr script service-account
+  says "somebody@elsewhere/7 holds the lock on mp1 since 2001-02-03T04:05:06Z: make active-install"
+  says "FORCE_UNLOCK=1"
+  lacks "$(calls)" apply
+}
+
 @test "service-account: a run that was killed after it kept the key leaves no mark for the next one to act on" {
   logged_in
   on_cluster "$KEY"
