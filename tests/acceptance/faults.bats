@@ -129,7 +129,9 @@ outage() {
   openssl x509 -req -in "$file.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -days -1 -out "$file.crt" 2>/dev/null
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   kubectl config view --flatten --kubeconfig "$LAB_DIR/kubeconfig" --raw >"$KUBECONFIG"
-  kubectl config set-credentials mp1 --client-certificate "$file.crt" --client-key "$file.key"
+  export AS_SCRIPTS=$BATS_TEST_TMPDIR/scripts
+  cp "$LAB_DIR/scripts.kubeconfig" "$AS_SCRIPTS"
+  KUBECONFIG=$AS_SCRIPTS kubectl config set-credentials mp1 --client-certificate "$file.crt" --client-key "$file.key"
   run -1 --separate-stderr changes_nothing step active-install
   says "Unauthorized"
   says "next: the credentials of context mp1 are refused: they may have expired"

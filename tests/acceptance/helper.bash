@@ -19,6 +19,8 @@
 #   changes_nothing target active                      fails when a mutating request reached any API server
 #   mark=$(audit mark); …; audit since "$mark"         the same, to look at
 #   eventually condition_function ARGUMENT…            looks until it holds; fails after two minutes, with its last words
+#   as_scripts COMMAND…                                as the identity that the scripts run as: docs/rbac is all it may do.
+#                                                      target, step and begin do so; all else here is an administrator's
 #   own_state                                          this test alone gets a copy of the state folder as STATE_DIR
 #   timed "active, first run" COMMAND…                 runs it, and prints its seconds with the results
 #   killed_once 'of mp2 upgraded' renew                 a script, killed as soon as it says so
@@ -40,6 +42,21 @@ start_lab() {
   local settings
   settings=$(lab env) || return
   eval "$settings"
+  export AS_SCRIPTS=$LAB_DIR/scripts.kubeconfig
+  # shellcheck disable=SC2086
+  [ -e "$LAB_DIR/permitted" ] || permit ${LAB_CLUSTERS:-mp1 mp2 cp1}
+}
+
+# permit CLUSTER…: what an administrator does once, before the first run.
+permit() {
+  local name
+  for name in "$@"; do
+    case $name in
+      mp*) on "$name" apply -f docs/rbac/active.yaml -f docs/rbac/standby.yaml ;;
+      cp*) on "$name" apply -f docs/rbac/controlplane.yaml ;;
+    esac >"$BATS_FILE_TMPDIR/permit.$name" || return
+  done
+  touch "$LAB_DIR/permitted"
 }
 
 installed_lab() {
@@ -77,9 +94,12 @@ end_own_lab() {
 
 in_lab() { cd "$ROOT" || return; }
 
-target() { make -s --no-print-directory -C "$ROOT" "$@"; }
+# Its users are believed before those of the same names in KUBECONFIG, wherever that leads.
+as_scripts() { KUBECONFIG=$AS_SCRIPTS:$KUBECONFIG "$@"; }
 
-step() { node "$ROOT/.build/$1.mjs" "${@:2}"; }
+target() { as_scripts make -s --no-print-directory -C "$ROOT" "$@"; }
+
+step() { as_scripts node "$ROOT/.build/$1.mjs" "${@:2}"; }
 
 on() { kubectl --context "$1" --request-timeout 60s "${@:2}"; }
 
@@ -150,7 +170,7 @@ own_state() {
 
 # begin NAME: a script in the background, as a process group of its own; its words in $BATS_TEST_TMPDIR/begun.
 begin() {
-  setsid node "$ROOT/.build/$1.mjs" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
+  KUBECONFIG=$AS_SCRIPTS:$KUBECONFIG setsid node "$ROOT/.build/$1.mjs" >"$BATS_TEST_TMPDIR/begun" 2>&1 3>&- &
   BEGUN=$!
 }
 

@@ -18,7 +18,7 @@ teardown() {
 interrupted() {
   local pid target status=0 began milliseconds
   # bash lets background jobs ignore the signal; --default-signal takes that back.
-  setsid env --default-signal=INT "${@:4}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  KUBECONFIG=$AS_SCRIPTS:$KUBECONFIG setsid env --default-signal=INT "${@:4}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   pid=$!
   eventually "$3"
   target=$pid

@@ -55,6 +55,12 @@ gone() {
   for one in "${@:2}"; do is "$(on "$1" get "$one" -o name --ignore-not-found)" "" || return; done
 }
 
+# in_namespace INSTANCE NAMESPACE: what is there, but for what Kubernetes puts into each.
+in_namespace() {
+  on "$1" get secrets,configmaps,serviceaccounts,services,deployments,statefulsets,persistentvolumeclaims -n "$2" -o name |
+    grep -vE '/(kube-root-ca.crt|default)$'
+}
+
 @test "uninstall: refused for the active while a standby depends on it, and without the right name" {
   MP=mp1 CONFIRM=mp1 run -1 --separate-stderr changes_nothing step uninstall
   says "mp1 is the active, on which a standby depends: mp2"
@@ -72,19 +78,21 @@ gone() {
   before=$(foreign mp2)
   chart=$(helm list -n tsb --kube-context mp2 -o json | node -p 'JSON.parse(fs.readFileSync(0))[0].app_version')
   run -0 --separate-stderr changes_nothing step uninstall --dry-run
-  is "$(grep -c "would remove" <<<"$stderr")" 6
+  is "$(grep -c "would remove" <<<"$stderr")" 5
   says "would remove release mp ($chart) on mp2, and all that TSB's operator made there"
   says "would remove in namespace tsb: "
   for name in PersistentVolumeClaim/postgres-db-tsb-postgres-1-0 Secret/{iam-signing-key,tsb-standby-sa,tsb-iam-jwks,tsb-postgres-replication}; do
     has "$(grep "remove in namespace tsb" <<<"$stderr")" "$name"
   done
-  says "would remove namespace tsb"$'\n'
+  says "stays: namespace tsb, for an administrator made it, with our permissions in it"
+  says "stays: namespace cert-manager, for an administrator made it, with our permissions in it"
   says "would remove replication slot standby_mp2 on mp1"
   says "would remove cert-manager and its CRDs"
   says "would remove DNS records of $MP2_DNS"
 
   CONFIRM=mp2 run -0 --separate-stderr timed "uninstall of the standby" target uninstall
-  gone mp2 namespace/tsb namespace/cert-manager clusterrole/tsb-operator-management-plane crd/certificates.cert-manager.io
+  is "$(in_namespace mp2 tsb)$(in_namespace mp2 cert-manager)" ""
+  gone mp2 clusterrole/tsb-operator-management-plane crd/certificates.cert-manager.io
   is "$(helm list -A --kube-context mp2 -q)" ""
   is "$(sql mp1 "select count(*) from pg_replication_slots")" 0
   is "$(resolves "$MP2_DNS")" ""
@@ -110,17 +118,21 @@ gone() {
   says "stays: cert-manager: it was not installed from here"
   says "stays: namespace tsb, for these are not ours: ConfigMap/theirs"
   on mp2 wait deployment cert-manager-webhook -n cert-manager --for=condition=Available --timeout=60s
-  is "$(on mp2 get secrets,configmaps,deployments,statefulsets,persistentvolumeclaims -n tsb -o name | grep -v kube-root-ca.crt)" configmap/theirs
+  is "$(in_namespace mp2 tsb)" configmap/theirs
   is "$(sql mp1 "select count(*) from pg_replication_slots")" 0
   run -0 --separate-stderr changes_nothing step uninstall
   helm uninstall cert-manager -n cert-manager --kube-context mp2
-  on mp2 delete namespace tsb cert-manager
+  on mp2 delete configmap theirs -n tsb
 }
 
-@test "uninstall: the active goes once no standby depends on it, with the floating name" {
+@test "uninstall: the active goes once no standby depends on it, with the floating name; as a cluster-admin with namespace tsb" {
+  # An identity for whom no permissions were put there.
+  export AS_SCRIPTS=
+  on mp1 delete role,rolebinding tsb-active-standby -n tsb
   MP=mp1 CONFIRM=mp1 run -0 --separate-stderr timed "uninstall of the active" step uninstall
   gone mp1 namespace/tsb clusterrole/tsb-operator-management-plane
   is "$(resolves "$MP1_DNS") $(resolves "$MP_FLOAT_DNS")" " "
   MP=mp1 run -0 --separate-stderr changes_nothing step uninstall
   says "mp1 is gone already"
+  permit mp1
 }

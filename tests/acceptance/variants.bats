@@ -103,7 +103,7 @@ HOOK
 }
 
 @test "helm 3: what helm 4 installed is as wanted, it installs and upgrades too, and helm 4 goes on from there" {
-  local before=$PATH
+  local name before=$PATH
   mkdir "$BATS_TEST_TMPDIR/bin"
   ln -s "$LAB_DIR/bin/helm3" "$BATS_TEST_TMPDIR/bin/helm"
   export PATH=$BATS_TEST_TMPDIR/bin:$PATH
@@ -112,11 +112,16 @@ HOOK
   run -0 changes_nothing step active-install
   run -0 changes_nothing step standby-install
   helm uninstall cert-manager -n cert-manager --kube-context mp2
+  # Without the permissions that helm 3 alone needs.
+  run -2 --separate-stderr target standby-cert-manager
+  says 'User "lab-scripts" cannot create resource "namespaces"'
+  for name in mp1 mp2; do on "$name" apply -f docs/rbac/helm3.yaml; done
   run -0 --separate-stderr target standby-cert-manager
   says "installed"
   printf '%s\n' "operator: {serviceAccount: {annotations: {made-by: helm-3}}}" >"$BATS_TEST_TMPDIR/values"
   MP_VALUES=$BATS_TEST_TMPDIR/values run -0 --separate-stderr target active-install
   says "upgraded"
+  for name in mp1 mp2; do on "$name" delete -f docs/rbac/helm3.yaml; done
   PATH=$before
   run -0 --separate-stderr target active-install
   says "upgraded"

@@ -53,6 +53,7 @@ export class ControlPlane {
       this.ca.issue({ name: "service-account", commonName: "service-account" }),
       this.ca.issue({ name: "controller-manager", commonName: "system:kube-controller-manager" }),
       this.ca.issue({ name: "scheduler", commonName: "system:kube-scheduler" }),
+      this.ca.issue({ name: "scripts", commonName: "lab-scripts", organization: "tsb-active-standby" }),
       ...admins.map((user) => this.ca.issue({ name: user, commonName: user, organization: "system:masters" })),
     ]);
     for (const user of ["controller-manager", "scheduler", "kwok"]) {
@@ -102,6 +103,11 @@ export class ControlPlane {
   /** The context of people and their tools. */
   get userContext() {
     return this.#context(this.#options.name, "lab-admin");
+  }
+
+  /** The same as the group that docs/rbac speaks of: without a right until these files are applied. */
+  get scriptsContext() {
+    return this.#context(this.#options.name, "scripts");
   }
 
   #kubeconfig(user: string): string {

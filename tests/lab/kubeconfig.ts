@@ -24,12 +24,24 @@ export function writeKubeconfig(file: string, contexts: readonly ContextSource[]
       name,
       cluster: { server, "certificate-authority-data": base64(caFile) },
     })),
-    users: contexts.map(({ name, client }) => ({
-      name,
-      user: { "client-certificate-data": base64(client.certFile), "client-key-data": base64(client.keyFile) },
-    })),
+    users: usersOf(contexts),
     contexts: contexts.map(({ name }) => ({ name, context: { cluster: name, user: name } })),
     "current-context": current,
   };
   writeFileSync(file, stringify(config), { mode: 0o600 });
+}
+
+/**
+ * Writes a kubeconfig (mode 0600) that has users only. Named before another one (KUBECONFIG=this:other), these users take
+ * the place of those of the same names: of two that differ, kubectl believes the first.
+ */
+export function writeUsers(file: string, contexts: readonly ContextSource[]): void {
+  writeFileSync(file, stringify({ apiVersion: "v1", kind: "Config", users: usersOf(contexts) }), { mode: 0o600 });
+}
+
+function usersOf(contexts: readonly ContextSource[]) {
+  return contexts.map(({ name, client }) => ({
+    name,
+    user: { "client-certificate-data": base64(client.certFile), "client-key-data": base64(client.keyFile) },
+  }));
 }

@@ -4,7 +4,7 @@ import type { Tools } from "./build-tools.ts";
 import { ChartRepository } from "./chart-repository.ts";
 import { ControlPlane } from "./control-plane.ts";
 import type { Daemons } from "./daemons.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
+import { writeKubeconfig, writeUsers } from "./kubeconfig.ts";
 import type { Lab, LabCluster } from "./lab.ts";
 import { LabSite } from "./lab-site.ts";
 import { NameServer } from "./name-server.ts";
@@ -64,6 +64,10 @@ export async function buildLab(context: BuildContext): Promise<void> {
   writeKubeconfig(
     join(settings.dir, "kubeconfig"),
     plans.map(({ plane }) => plane.userContext),
+  );
+  writeUsers(
+    join(settings.dir, "scripts.kubeconfig"),
+    plans.map(({ plane }) => plane.scriptsContext),
   );
 }
 
