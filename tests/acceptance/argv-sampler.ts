@@ -1,12 +1,14 @@
 /**
  * argv-sampler.ts MARK FILE: until SIGTERM, looks at every process under /proc whose environment has the MARK, a few
- * hundred times a second; then writes the command lines it saw to FILE, one a line.
+ * hundred times a second; then writes the command lines it saw to FILE, one a line, and to FILE.env each variable of
+ * their environments, with the command line before it.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [mark = "", file = ""] = process.argv.slice(2);
 const seen = new Set<string>();
+const variables = new Set<string>();
 /** Processes that have nothing to do with the run. */
 const strangers = new Set<string>(readdirSync("/proc"));
 let isOver = false;
@@ -18,15 +20,23 @@ while (!isOver) {
   for (const pid of readdirSync("/proc")) {
     if (strangers.has(pid)) continue;
     const environment = read(pid, "environ");
-    const commandLine = read(pid, "cmdline").replaceAll("\0", " ").trim();
+    const commandLine = oneLine(read(pid, "cmdline").replaceAll("\0", " ").trim());
     // Between fork and exec, or at its end, a process has neither: look again.
     if (environment === "" || commandLine === "") continue;
-    if (environment.includes(mark)) seen.add(commandLine.replaceAll("\n", "\\n"));
-    else strangers.add(pid);
+    if (!environment.includes(mark)) strangers.add(pid);
+    else if (!seen.has(commandLine)) {
+      seen.add(commandLine);
+      for (const one of environment.split("\0").filter(Boolean)) variables.add(`${commandLine}\t${oneLine(one)}`);
+    }
   }
   await sleep(3);
 }
 writeFileSync(file, [...seen, ""].join("\n"), { mode: 0o600 });
+writeFileSync(`${file}.env`, [...variables, ""].join("\n"), { mode: 0o600 });
+
+function oneLine(text: string): string {
+  return text.replaceAll("\n", "\\n");
+}
 
 function read(pid: string, entry: string): string {
   try {

@@ -10,6 +10,7 @@ setup_file() {
   own_lab || return
   export SEEN=$BATS_FILE_TMPDIR/seen HOME=$BATS_FILE_TMPDIR/home TMPDIR=$BATS_FILE_TMPDIR/tmp STRANGE_MARK=mark-$$-of-this-run
   mkdir -p "$SEEN" "$HOME" "$TMPDIR" "$BATS_FILE_TMPDIR/bin"
+  settings_file
   local tool
   for tool in kubectl helm tctl nsupdate openssl; do recorder "$tool" >"$BATS_FILE_TMPDIR/bin/$tool"; done
   chmod +x "$BATS_FILE_TMPDIR"/bin/*
@@ -31,6 +32,17 @@ setup_file() {
 
 teardown_file() { end_own_lab; }
 setup() { in_lab; }
+
+# settings_file: passwords stand in a file, as they should; what is then in an environment was put there by us.
+settings_file() {
+  local name
+  export ENV_FILE=$BATS_FILE_TMPDIR/env
+  for name in POSTGRES_PASSWORD ELASTIC_PASSWORD LDAP_BIND_PASSWORD TSB_ADMIN_PASSWORD; do
+    printf '%s=%s\n' "$name" "${!name}"
+    export -n "${name?}"
+  done >"$ENV_FILE"
+  chmod 600 "$ENV_FILE"
+}
 
 # A stand-in for a tool that writes its arguments and environment down before it becomes the tool.
 recorder() {
@@ -93,6 +105,10 @@ no_canary() { run -1 grep -lF -f "$BATS_FILE_TMPDIR/canaries" "$@"; }
   no_canary "$SEEN"/{kubectl,helm,nsupdate,openssl}.env.*
   grep -vh ^TCTL_LOGIN_PASSWORD= "$SEEN"/tctl.env.* >"$BATS_TEST_TMPDIR/tctl"
   no_canary "$BATS_TEST_TMPDIR/tctl"
+  # Of all processes: make, shells, node, and whatever a tool started.
+  for tool in make node kubectl helm tctl nsupdate openssl; do grep -q "$tool.*STRANGE_MARK=" "$SEEN/proc.env"; done
+  grep -vP '\btctl .*\tTCTL_LOGIN_PASSWORD=' "$SEEN/proc.env" >"$BATS_TEST_TMPDIR/all"
+  no_canary "$BATS_TEST_TMPDIR/all"
 }
 
 @test "secrets: none in the output, with --verbose" {
@@ -120,4 +136,42 @@ no_canary() { run -1 grep -lF -f "$BATS_FILE_TMPDIR/canaries" "$@"; }
       on "$name" logs -n tsb -l name=tsb-operator --tail=-1 >"$BATS_TEST_TMPDIR/$name.log" 2>&1 || true
   done
   no_canary -r "$BATS_TEST_TMPDIR"
+}
+
+# texts KIND: of all objects of each cluster, as $BATS_TEST_TMPDIR/CLUSTER.KIND (object-texts.ts).
+texts() {
+  local name kinds
+  for name in mp1 mp2 cp1; do
+    kinds=$(on "$name" api-resources --verbs=list -o name | paste -sd,)
+    on "$name" get "$kinds" -A -o json --show-managed-fields >"$BATS_TEST_TMPDIR/$name.json"
+    node --import tsx tests/acceptance/object-texts.ts "$1" <"$BATS_TEST_TMPDIR/$name.json" >"$BATS_TEST_TMPDIR/$name.$1"
+  done
+}
+
+@test "secrets: none in an object but Secrets, none in annotations, and of helm's records in values and Secrets alone" {
+  texts open
+  no_canary "$BATS_TEST_TMPDIR"/*.open
+}
+
+@test "secrets: in Secrets and helm's records are those that belong there; root CA's key, TSIG key and tctl's token are on no cluster" {
+  local name
+  texts secret
+  for name in mp1 mp2 cp1; do grep -qF -f "$BATS_FILE_TMPDIR/canaries" "$BATS_TEST_TMPDIR/$name.secret"; done
+  {
+    sed -n 5p "$STATE_DIR/ca/ca.key"
+    grep -oP 'secret "\K[^"]+' "$DNS_TSIG_KEY_FILE"
+    sed -n 's/^ *token: //p' "$STATE_DIR/tctl/config.yaml"
+  } >"$BATS_TEST_TMPDIR/ours"
+  is "$(grep -cE '.{16}' "$BATS_TEST_TMPDIR/ours")" 3
+  run -1 grep -lF -f "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR"/*.secret
+}
+
+@test "secrets: none in the audit logs, which have the bodies of all requests but for those of Secrets" {
+  local name
+  for name in mp1 mp2 cp1; do
+    grep -q '"requestObject":{.*"kind":"ServiceAccount"' "$LAB_DIR/$name/audit.log"
+    grep -q '"level":"Metadata".*"resource":"secrets"' "$LAB_DIR/$name/audit.log"
+    sed 's/\\n/\n/g' "$LAB_DIR/$name/audit.log" >"$BATS_TEST_TMPDIR/$name"
+  done
+  no_canary "$BATS_TEST_TMPDIR"/*
 }

@@ -1,5 +1,7 @@
 import { stringify } from "yaml";
 
+const changes = ["create", "update", "patch", "delete", "deletecollection"];
+
 /**
  * Audit policy that records just what people and their tools change: not the control plane's own work, not the
  * stand-in operator's, and no request that only looks like a write (exec, access reviews).
@@ -31,7 +33,9 @@ export const auditPolicy = stringify({
         { group: "authentication.k8s.io" },
       ],
     },
-    { level: "Metadata", verbs: ["create", "update", "patch", "delete", "deletecollection"] },
+    { level: "Metadata", resources: [{ group: "", resources: ["secrets"] }], verbs: changes },
+    // With what was asked for, so that a test can see that it holds no secret.
+    { level: "Request", verbs: changes },
     { level: "None" },
   ],
 });
