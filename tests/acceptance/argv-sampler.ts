@@ -8,6 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const [mark = "", file = ""] = process.argv.slice(2);
 const seen = new Set<string>();
+/** A process and its command line: what it was before it became another program counts as well. */
+const known = new Set<string>();
 const variables = new Set<string>();
 /** Processes that have nothing to do with the run. */
 const strangers = new Set<string>(readdirSync("/proc"));
@@ -24,7 +26,8 @@ while (!isOver) {
     // Between fork and exec, or at its end, a process has neither: look again.
     if (environment === "" || commandLine === "") continue;
     if (!environment.includes(mark)) strangers.add(pid);
-    else if (!seen.has(commandLine)) {
+    else if (!known.has(`${pid} ${commandLine}`)) {
+      known.add(`${pid} ${commandLine}`);
       seen.add(commandLine);
       for (const one of environment.split("\0").filter(Boolean)) variables.add(`${commandLine}\t${oneLine(one)}`);
     }
