@@ -236,6 +236,8 @@ class Reader {
   readonly #values: Record<string, unknown> = {};
   readonly #instances: InstanceNames[] = [];
   readonly #secrets: string[] = [];
+  /** What a variable that is set nowhere comes from. */
+  #nowhere = "not set";
 
   constructor(environment: NodeJS.ProcessEnv) {
     this.#environment = environment;
@@ -250,6 +252,7 @@ class Reader {
           `can't read "${this.#envFile}": ${messageOf(error)}`,
           "cp env.example .env, and fill it in",
         );
+      else this.#nowhere = "not set; there is no .env in this folder (cp env.example .env)";
     }
   }
 
@@ -258,7 +261,7 @@ class Reader {
   }
 
   problem(variable: string, what: string, mend: string): void {
-    const from = this.#environment[variable] ? "the environment" : this.#file[variable] ? this.#envFile : "not set";
+    const from = this.#environment[variable] ? "the environment" : this.#file[variable] ? this.#envFile : this.#nowhere;
     this.problems.push({ variable, what, mend, from });
   }
 
@@ -388,7 +391,7 @@ class Reader {
     const instance = this.#instances.find((i) => i.name === name);
     if (!instance && !this.problems.some((problem) => problem.variable === `${upper}_DNS`))
       this.problem(`${upper}_DNS`, `is not set, but ${role} is ${name}`, `give the permanent FQDN of ${name}`);
-    if (instance && !this.text(`${upper}_CONTEXT`))
+    if (!this.text(`${upper}_CONTEXT`))
       this.problem(
         `${upper}_CONTEXT`,
         `is not set, but ${role} is ${name}`,

@@ -172,6 +172,16 @@ done
   has "$(grep -A2 MP_FLOAT_DNS <<<"$stderr")" "from: not set"
 }
 
+@test "config: where there is no .env, each variable that is missing says so" {
+  isolate
+  run -2 --separate-stderr script pki MP_FLOAT_DNS= DNS_TTL=x
+  has "$(grep -A1 MP_FLOAT_DNS <<<"$stderr")" "from: not set; there is no .env in this folder (cp env.example .env)"
+  has "$(grep -A1 DNS_TTL <<<"$stderr")" "from: the environment"
+  touch .env
+  run -2 --separate-stderr script pki MP_FLOAT_DNS=
+  lacks "$stderr" env.example
+}
+
 @test "config: the environment beats the env file, and an empty variable counts as not set" {
   isolate
   printf '%s\n' MP_FLOAT_DNS=file.example.com MP1_DNS=file1.example.com >settings
@@ -216,7 +226,7 @@ done
   run -2 --separate-stderr env -i PATH="$PATH" HOME="$PWD" ENV_FILE="$ROOT/env.example" \
     node "$ROOT/.build/active-install.mjs"
   local name
-  for name in MP1_DNS MP_FLOAT_DNS TSB_ORG TSB_VERSION TSB_REGISTRY POSTGRES_PASSWORD TSB_ADMIN_PASSWORD; do
+  for name in MP1_DNS MP1_CONTEXT MP_FLOAT_DNS TSB_ORG TSB_VERSION TSB_REGISTRY POSTGRES_PASSWORD TSB_ADMIN_PASSWORD; do
     says "ERROR: active-install: $name is not set"
   done
 }
