@@ -47,7 +47,12 @@ export async function waitForWorkloads(
   const look = async (): Promise<Look<number>> => {
     const workloads = await cluster.get(["deployments,statefulsets"], { namespace });
     const names = new Set(workloads.map((workload) => workload.metadata.name));
-    const notReady = workloads.filter((workload) => !isReady(workload)).map((workload) => workload.metadata.name);
+    const notReady = workloads.flatMap((workload) => {
+      const { name } = workload.metadata;
+      // All of none are ready, but somebody waits for them to serve: a fenced active, or one that was scaled by hand.
+      if (expected.includes(name) && at(workload, "spec", "replicas") === 0) return [`${name} (scaled to 0)`];
+      return isReady(workload) ? [] : [name];
+    });
     const waiting = [...notReady, ...expected.filter((name) => !names.has(name))];
     if (waiting.length === 0) return { done: workloads.length };
     const ready = workloads.length - notReady.length;
