@@ -21,12 +21,14 @@ process.once("SIGTERM", () => {
 while (!isOver) {
   for (const pid of readdirSync("/proc")) {
     if (strangers.has(pid)) continue;
-    const environment = read(pid, "environ");
     const commandLine = oneLine(read(pid, "cmdline").replaceAll("\0", " ").trim());
+    // Looked at already: the less there is to read, the shorter a life escapes.
+    if (known.has(`${pid} ${commandLine}`)) continue;
+    const environment = read(pid, "environ");
     // Between fork and exec, or at its end, a process has neither: look again.
     if (environment === "" || commandLine === "") continue;
     if (!environment.includes(mark)) strangers.add(pid);
-    else if (!known.has(`${pid} ${commandLine}`)) {
+    else {
       known.add(`${pid} ${commandLine}`);
       seen.add(commandLine);
       for (const one of environment.split("\0").filter(Boolean)) variables.add(`${commandLine}\t${oneLine(one)}`);
