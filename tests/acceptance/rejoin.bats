@@ -23,7 +23,7 @@ diverged() {
   MP=$TO run -0 --separate-stderr changes_nothing step rejoin
   says "$TO is a standby of $FROM already"
   # One that was killed at its end is closed: it must not speak for another one, years later.
-  agreed "$FROM" "$TO" 2999
+  agreed "$FROM" "$TO" "$(date -u +%FT%T.999Z)"
   MP=$TO step rejoin
   has "$(on "$FROM" get configmap tsb-active-standby-rejoin -n tsb -o jsonpath='{.data.journal}')" finishedAt
   lab control kill "$TO"
@@ -46,7 +46,7 @@ END
   MP=$TO run -1 --separate-stderr changes_nothing step rejoin
   says "$MP_FLOAT_DNS leads to $TO: clients use it as the active"
   # Consent from before the last role change was for other data.
-  agreed "$TO" "$FROM" 2020
+  agreed "$TO" "$FROM" 2020-01-01T00:00:00.000Z
   MP=$FROM run -4 --separate-stderr step rejoin
   says "elsewhere: CONFIRM=$FROM"
   says "bytes of log beyond that point, which $TO never had"
@@ -85,10 +85,10 @@ YAML
 
 guarded() { run ! on "$1" annotate managementplane managementplane -n tsb --dry-run=server x=y; }
 
-# agreed ACTIVE INSTANCE YEAR: a rejoin was agreed to, and not finished.
+# agreed ACTIVE INSTANCE TIME: a rejoin was agreed to then, and not finished.
 agreed() {
   on "$1" create configmap tsb-active-standby-rejoin -n tsb --dry-run=client -o yaml --from-literal=journal="{
-    \"instance\":\"$2\",\"startedAt\":\"$3-01-01T00:00:00.000Z\",\"agreedAt\":\"$3-01-01T00:00:01.000Z\",\"claims\":[]}" |
+    \"instance\":\"$2\",\"startedAt\":\"$3\",\"agreedAt\":\"$3\",\"claims\":[]}" |
     on "$1" apply --server-side --force-conflicts -f -
 }
 
