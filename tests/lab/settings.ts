@@ -38,8 +38,11 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
   if (dir.length > longestDir) wrong.push(`LAB_DIR: "${dir}" is longer than ${longestDir} characters`);
   if (/[\s'":;]/.test(dir)) wrong.push(`LAB_DIR: "${dir}" has blanks, quotes, colons or semicolons`);
   for (const name of clusterNames) {
-    if (!/^(mp|cp)[1-9]$/.test(name)) wrong.push(`LAB_CLUSTERS: "${name}" is neither mp1 to mp9 nor cp1 to cp9`);
+    if (!/^(mp[1-9]|cp[1-9]\d?)$/.test(name))
+      wrong.push(`LAB_CLUSTERS: "${name}" is neither mp1 to mp9 nor cp1 to cp99`);
   }
+  // So many addresses are between those of the API servers and those of the front envoys.
+  if (clusterNames.length > 80) wrong.push(`LAB_CLUSTERS: ${clusterNames.length} clusters are more than 80`);
   if (new Set(clusterNames).size < clusterNames.length) wrong.push("LAB_CLUSTERS: a name is there twice");
   if (!Number.isFinite(pace) || pace < 0) wrong.push(`LAB_PACE: "${env.LAB_PACE}" is not a number from 0`);
   if (wrong.length > 0) throw new SettingsError(wrong.join("\n"));
