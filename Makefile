@@ -175,6 +175,14 @@ test-acceptance: $(BUNDLE) ## the tests on the rehearsal lab
 torture: $(BUNDLE) ## kill the whole install at 100 random moments, and see it end as if nothing had been (SEED, ROUNDS)
 	$(RUN) tests/torture/torture.ts
 
+.PHONY: bench
+bench: $(BUNDLE) ## time our targets beside the guide's commands in bash (ROUNDS, CLUSTERS, OUT=file.json)
+	$(RUN) tests/bench/bench.ts
+
+.PHONY: bench-docs
+bench-docs: $(PACKAGES) ## the tables and the chart of docs/performance.md, from what make bench wrote (OUT)
+	$(RUN) tests/bench/document.ts
+
 .PHONY: lint
 lint: $(PACKAGES) ## types, linter and formatter, shellcheck
 	tests/run lint

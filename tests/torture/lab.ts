@@ -11,10 +11,13 @@ export async function call(env: NodeJS.ProcessEnv, tool: string, ...args: string
   return stdout;
 }
 
-/** Brings up an empty lab in LAB_DIR; whatever was there goes. */
-export async function freshLab(dir: string): Promise<NodeJS.ProcessEnv> {
+/**
+ * Brings up an empty lab in LAB_DIR; whatever was there goes.
+ * @param settings LAB_CLUSTERS and LAB_PACE, where they are not to be the caller's
+ */
+export async function freshLab(dir: string, settings: NodeJS.ProcessEnv = {}): Promise<NodeJS.ProcessEnv> {
   await endLab(dir);
-  await lab(dir, "up");
+  await lab(dir, "up", settings);
   return labEnvironment(dir);
 }
 
@@ -30,8 +33,8 @@ async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
   return Object.fromEntries(entries.map((entry) => [entry.split("=", 1)[0], entry.slice(entry.indexOf("=") + 1)]));
 }
 
-async function lab(dir: string, command: "up" | "down"): Promise<void> {
-  await call(ours(dir), process.execPath, `.build/lab/${command}.mjs`);
+async function lab(dir: string, command: "up" | "down", settings: NodeJS.ProcessEnv = {}): Promise<void> {
+  await call({ ...ours(dir), ...settings }, process.execPath, `.build/lab/${command}.mjs`);
 }
 
 /** Our environment without what is meant for us, not for the steps, and without the make that called us. */
