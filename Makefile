@@ -192,7 +192,7 @@ $(PACKAGES): package-lock.json
 	@touch $@
 
 # Each script with all that it uses. The packages among it are CommonJS, and ask for node's own modules by require.
-ESBUILD = node_modules/.bin/esbuild --bundle --format=esm --platform=node --target=node20 --out-extension:.js=.mjs --banner:js='import { createRequire as requireBy } from "node:module"; const require = requireBy(import.meta.url);' --log-level=warning
+ESBUILD = node_modules/.bin/esbuild --bundle --minify-whitespace --minify-syntax --format=esm --platform=node --target=node20 --out-extension:.js=.mjs --banner:js='import { createRequire as requireBy } from "node:module"; const require = requireBy(import.meta.url);' --log-level=warning
 
 # The parts of an earlier bundle stay: somebody may be running it.
 $(BUNDLE): $(PACKAGES) $(wildcard scripts/*.ts lib/*.ts tests/lab/*.ts)

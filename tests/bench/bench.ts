@@ -98,7 +98,7 @@ async function ours(): Promise<void> {
 }
 
 function audit(env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
-  return call(env, process.execPath, "--import", "tsx", "tests/lab/audit.ts", ...args);
+  return call(env, process.execPath, ".build/lab/audit.mjs", ...args);
 }
 
 /** The certificates alone, which need no lab: two roots of chance, so that they are made often. */
