@@ -94,10 +94,9 @@ no_canary() { run -1 grep -lF -f "$BATS_FILE_TMPDIR/canaries" "$@"; }
 
 @test "secrets: none in the arguments of any program, recorded or sampled" {
   local tool
-  for tool in kubectl helm tctl nsupdate openssl; do
-    ls "$SEEN/$tool".argv.* >/dev/null
-    grep -q "$tool" "$SEEN/proc"
-  done
+  for tool in kubectl helm tctl nsupdate openssl; do ls "$SEEN/$tool".argv.* >/dev/null; done
+  # That the sampler looked: the other two live for milliseconds, and are recorded above.
+  for tool in kubectl helm tctl; do grep -q "$tool" "$SEEN/proc"; done
   no_canary "$SEEN"/*.argv.* "$SEEN/proc"
 }
 
