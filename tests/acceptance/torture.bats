@@ -1,0 +1,19 @@
+#!/usr/bin/env bats
+# The short form of `make torture`: one install, killed at random moments on its way, against one that never was.
+# bats sets output, lines and stderr.
+# shellcheck disable=SC2154
+
+load helper
+
+setup() { in_lab; }
+
+@test "torture: an install that was killed again and again ends as one that was never killed" {
+  local dir
+  dir=$(mktemp -u /tmp/tsb-torture-XXXXXX)
+  echo "$dir" >>"$LABS"
+  LAB_DIR=$dir ROUNDS=6 run -0 --separate-stderr timed "torture, short form" target torture
+  printf '# %s\n' "${lines[@]}" >&3
+  [[ ${lines[-1]} =~ ^([0-9]+)\ kills,\ ([0-9]+)\ converged$ ]]
+  is "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+  ((BASH_REMATCH[1] >= 6))
+}
