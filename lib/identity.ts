@@ -41,6 +41,24 @@ export async function openClusters<const T extends readonly Named[]>(
 }
 
 /**
+ * As {@link openClusters}, with a first look at the clusters meanwhile: one round of questions less to wait for.
+ * @param look must change nothing; what it saw is given out, and its failure told, only when the clusters are the right ones
+ */
+export async function openAndLook<const T extends readonly Named[], Seen>(
+  named: T,
+  options: Options,
+  look: (clusters: { [K in keyof T]: Cluster }) => Promise<Seen>,
+): Promise<{ clusters: { [K in keyof T]: Cluster }; seen: Seen }> {
+  const unproven = named.map(({ name, context }) => new Cluster(name, context, options));
+  // One cluster was made for each name, in the same order.
+  const looking = look(unproven as { [K in keyof T]: Cluster });
+  const [opened, looked] = await Promise.allSettled([openClusters(named, options), looking]);
+  if (opened.status === "rejected") throw opened.reason;
+  if (looked.status === "rejected") throw looked.reason;
+  return { clusters: opened.value, seen: looked.value };
+}
+
+/**
  * As {@link openClusters}, for clusters that have nothing to do with each other: one that can't be reached is rejected
  * in its own place, and says nothing about the others.
  * @throws SettingsError (exit 2) when a context leads to another cluster than before, or two lead to one

@@ -29,6 +29,13 @@ export interface ReleaseStatus {
   values: unknown;
 }
 
+interface EnsureOptions {
+  state: State;
+  dryRun: boolean;
+  valuesFile: string;
+  timeoutSeconds: number;
+}
+
 /** Seconds an interrupted helm is given to end by itself before its pending revision is taken as left behind. */
 const PENDING_GRACE = 15;
 
@@ -75,13 +82,18 @@ export function isAsWanted(found: ReleaseStatus | undefined, wanted: Release): b
  * Does not wait for what the release deploys.
  * @returns whether anything was changed
  */
-export async function ensureRelease(
+export async function ensureRelease(cluster: Cluster, wanted: Release, options: EnsureOptions): Promise<boolean> {
+  return ensureReleaseFrom(await readRelease(cluster, wanted.name, wanted.namespace), cluster, wanted, options);
+}
+
+/** As {@link ensureRelease}, where the release has been read already. @param found undefined: there is none */
+export async function ensureReleaseFrom(
+  found: ReleaseStatus | undefined,
   cluster: Cluster,
   wanted: Release,
-  options: { state: State; dryRun: boolean; valuesFile: string; timeoutSeconds: number },
+  options: EnsureOptions,
 ): Promise<boolean> {
   const label = `release ${wanted.name} (${wanted.chart.version}) in namespace ${wanted.namespace} of ${cluster.name}`;
-  const found = await readRelease(cluster, wanted.name, wanted.namespace);
   if (isAsWanted(found, wanted)) {
     output.already(`${label} is deployed with these values`);
     return false;

@@ -10,8 +10,9 @@ import { fetchChart, tsbChart } from "../lib/chart.ts";
 import { TSB_NAMESPACE } from "../lib/cluster.ts";
 import { INSTALL_SETTINGS } from "../lib/config.ts";
 import { StepError } from "../lib/errors.ts";
-import { openClusters, rememberCluster } from "../lib/identity.ts";
+import { openAndLook, rememberCluster } from "../lib/identity.ts";
 import {
+  isTakenUp,
   MP_RELEASE,
   readManagementPlane,
   roleOf,
@@ -21,7 +22,7 @@ import {
 } from "../lib/management-plane.ts";
 import * as output from "../lib/output.ts";
 import { readInstancePems } from "../lib/pki.ts";
-import { ensureRelease } from "../lib/release.ts";
+import { ensureReleaseFrom, readRelease } from "../lib/release.ts";
 import { step } from "../lib/step.ts";
 import { activeRole, examplePasswords, managementPlaneValues, withUserValues } from "../lib/values.ts";
 import { ACTIVE_DEPLOYMENTS, waitForWorkloads } from "../lib/workloads.ts";
@@ -39,13 +40,15 @@ await step(
     const { active } = settings;
     const guide = managementPlaneValues(settings, readInstancePems(state, active.name), activeRole());
     const values = withUserValues(guide, "MP_VALUES", settings.MP_VALUES);
-    const [cluster] = await openClusters([active], { state, requestTimeout: settings.REQUEST_TIMEOUT });
+    const options = { state, requestTimeout: settings.REQUEST_TIMEOUT };
+    const {
+      clusters: [cluster],
+      seen: [resource, found],
+    } = await openAndLook([active], options, ([one]) =>
+      Promise.all([readManagementPlane(one), readRelease(one, MP_RELEASE, TSB_NAMESPACE)]),
+    );
 
-    const [role, chart] = await Promise.all([
-      readManagementPlane(cluster).then(roleOf),
-      fetchChart(tsbChart("managementplane", settings), state),
-    ]);
-    if (role === "standby")
+    if (roleOf(resource) === "standby")
       throw new StepError(
         `${active.name} is a standby management plane; installing it as the active would end its replication`,
         {
@@ -57,13 +60,15 @@ await step(
         `${name} is the guide's example: everybody knows it; run \`make passwords\` before this goes to production`,
       );
 
+    const chart = await fetchChart(tsbChart("managementplane", settings), state);
     const release = { name: MP_RELEASE, namespace: TSB_NAMESPACE, chart, values };
     const timeoutSeconds = settings.INSTALL_TIMEOUT;
-    await ensureRelease(cluster, release, { state, dryRun, valuesFile: "values.yaml", timeoutSeconds });
+    const ensure = { state, dryRun, valuesFile: "values.yaml", timeoutSeconds };
+    const isChanged = await ensureReleaseFrom(found, cluster, release, ensure);
     if (dryRun) return;
     await rememberCluster(cluster, state);
 
-    await waitUntilTakenUp(cluster, timeoutSeconds);
+    if (isChanged || !isTakenUp(resource)) await waitUntilTakenUp(cluster, timeoutSeconds);
     const count = await waitForWorkloads(cluster, {
       namespace: TSB_NAMESPACE,
       expected: ACTIVE_DEPLOYMENTS,

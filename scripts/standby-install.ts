@@ -8,11 +8,11 @@
 import { fetchChart, tsbChart } from "../lib/chart.ts";
 import { TSB_NAMESPACE } from "../lib/cluster.ts";
 import { INSTALL_SETTINGS } from "../lib/config.ts";
-import { openClusters, rememberCluster } from "../lib/identity.ts";
+import { openAndLook, rememberCluster } from "../lib/identity.ts";
 import { MP_RELEASE, warnOfComplaints } from "../lib/management-plane.ts";
 import * as output from "../lib/output.ts";
 import { readInstancePems } from "../lib/pki.ts";
-import { ensureRelease } from "../lib/release.ts";
+import { ensureReleaseFrom, readRelease } from "../lib/release.ts";
 import { describeLag, readDatabase, waitForReplication } from "../lib/replication.ts";
 import { checkSharedPasswords, checkStandbyPrerequisites } from "../lib/standby.ts";
 import { step } from "../lib/step.ts";
@@ -43,16 +43,21 @@ await step(
     const guide = managementPlaneValues(settings, readInstancePems(state, standby.name), role);
     const values = withUserValues(guide, "MP_VALUES", settings.MP_VALUES);
     const options = { state, requestTimeout: settings.REQUEST_TIMEOUT };
-    const [source, target] = await openClusters([active, standby], options);
-
-    const [chart] = await Promise.all([
-      fetchChart(tsbChart("managementplane", settings), state),
-      checkStandbyPrerequisites(target, { isManual: REPLICATION_SETTINGS !== undefined }),
-      checkSharedPasswords(source, settings),
-    ]);
+    const isManual = REPLICATION_SETTINGS !== undefined;
+    const {
+      clusters: [source, target],
+      seen: [found],
+    } = await openAndLook([active, standby], options, ([from, to]) =>
+      Promise.all([
+        readRelease(to, MP_RELEASE, TSB_NAMESPACE),
+        checkStandbyPrerequisites(to, { isManual }),
+        checkSharedPasswords(from, settings),
+      ]),
+    );
+    const chart = await fetchChart(tsbChart("managementplane", settings), state);
     const release = { name: MP_RELEASE, namespace: TSB_NAMESPACE, chart, values };
     const timeoutSeconds = settings.INSTALL_TIMEOUT;
-    await ensureRelease(target, release, { state, dryRun, valuesFile: "values.yaml", timeoutSeconds });
+    await ensureReleaseFrom(found, target, release, { state, dryRun, valuesFile: "values.yaml", timeoutSeconds });
     if (dryRun) return;
     await rememberCluster(target, state);
 

@@ -44,3 +44,26 @@ refused() {
   says 'MP2_CONTEXT "mp2" now leads to another cluster (kube-system uid-1)'
   says "if mp1 was rebuilt on purpose, remove $PWD/state/mp1/cluster-uid"
 }
+
+looked_while() { run "$1" --separate-stderr driver library CASE="look while a cluster is being proven"; }
+
+@test "identity: what was seen meanwhile is told of no other cluster" {
+  leads mp1 uid-1
+  plan kubectl "--context mp1 * get pods *" <<<'{"kind":"Pod","metadata":{"name":"tsb"}}'
+  looked_while -0
+  is "$output" "seen: 1 pods"
+  echo uid-2 >state/mp1/cluster-uid
+  looked_while -2
+  is "$output" ""
+  says 'MP1_CONTEXT "mp1" now leads to another cluster'
+}
+
+@test "identity: what failed meanwhile is told of no other cluster" {
+  leads mp1 uid-1
+  plan kubectl "--context mp1 * get pods *" 1 <<<''
+  looked_while -1
+  says "reading pods on mp1 failed"
+  echo uid-2 >state/mp1/cluster-uid
+  looked_while -2
+  says 'MP1_CONTEXT "mp1" now leads to another cluster'
+}

@@ -1,6 +1,7 @@
-/** Driver for run.bats, wait.bats and state.bats: does what its first argument says, and lets errors be shown by the frame. */
+/** Driver for run.bats, wait.bats, identity.bats and state.bats: does what its first argument says, and lets errors be shown by the frame. */
 
 import { StepError } from "../../lib/errors.ts";
+import { openAndLook } from "../../lib/identity.ts";
 import * as output from "../../lib/output.ts";
 import { attempt, follow, run } from "../../lib/run.ts";
 import { State, writeFileAtomically } from "../../lib/state.ts";
@@ -65,6 +66,11 @@ const cases: Record<string, () => Promise<void>> = {
   },
   write: async () => output.result(state.write("new\n", "mp1", "file")),
   "write much": async () => output.result(state.write("x".repeat(100_000), "mp1", "file")),
+  "look while a cluster is being proven": async () => {
+    const options = { state, requestTimeout: 10 };
+    const { seen } = await openAndLook([{ name: "mp1", context: "mp1" }], options, ([mp1]) => mp1.get(["pods"]));
+    output.result(`seen: ${seen.length} pods`);
+  },
   create: async () => output.result(state.create("new\n", "mp1", "file")),
   read: async () => output.result(`${state.read("mp1", "file")}`),
   "write elsewhere": async () => writeFileAtomically("elsewhere/file", "new\n"),
