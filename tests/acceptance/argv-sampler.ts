@@ -21,12 +21,12 @@ process.once("SIGTERM", () => {
 while (!isOver) {
   for (const pid of readdirSync("/proc")) {
     if (strangers.has(pid)) continue;
-    const commandLine = oneLine(read(pid, "cmdline").replaceAll("\0", " ").trim());
+    const commandLine = commandLineOf(pid);
     // Looked at already: the less there is to read, the shorter a life escapes.
     if (known.has(`${pid} ${commandLine}`)) continue;
     const environment = read(pid, "environ");
-    // Between fork and exec, or at its end, a process has neither: look again.
-    if (environment === "" || commandLine === "") continue;
+    // Between fork and exec, or at its end, a process has neither; and just now it may have become another one.
+    if (environment === "" || commandLine === "" || commandLineOf(pid) !== commandLine) continue;
     if (!environment.includes(mark)) strangers.add(pid);
     else {
       known.add(`${pid} ${commandLine}`);
@@ -38,6 +38,10 @@ while (!isOver) {
 }
 writeFileSync(file, [...seen, ""].join("\n"), { mode: 0o600 });
 writeFileSync(`${file}.env`, [...variables, ""].join("\n"), { mode: 0o600 });
+
+function commandLineOf(pid: string): string {
+  return oneLine(read(pid, "cmdline").replaceAll("\0", " ").trim());
+}
 
 function oneLine(text: string): string {
   return text.replaceAll("\n", "\\n");

@@ -44,12 +44,14 @@ settings_file() {
   chmod 600 "$ENV_FILE"
 }
 
-# A stand-in for a tool that writes its arguments and environment down before it becomes the tool.
+# A stand-in for a tool that writes its arguments and environment down before it becomes the tool; without a program of
+# its own, which would have them, too.
 recorder() {
   cat <<RECORDER
 #!/bin/bash
 printf '%s\n' "\$0" "\$@" >"$SEEN/$1.argv.\$\$"
-env >"$SEEN/$1.env.\$\$"
+mapfile -d '' variables </proc/\$\$/environ
+printf '%s\n' "\${variables[@]}" >"$SEEN/$1.env.\$\$"
 exec $(command -v "$1") "\$@"
 RECORDER
 }
