@@ -66,7 +66,8 @@ function environment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   // The shell that zx starts takes our socket for a network login, as under cron, and reads ~/.bashrc, unless another
   // shell is above it.
   const SHLVL = String(Math.max(1, Number(process.env.SHLVL) || 1));
-  const env: NodeJS.ProcessEnv = { ...process.env, SHLVL, ...added };
+  // kubectl and helm end before it pays to collect garbage as often as Go does by itself: an eighth of all their work.
+  const env: NodeJS.ProcessEnv = { GOGC: "400", ...process.env, SHLVL, ...added };
   for (const name of SECRET_NAMES) delete env[name];
   return env;
 }

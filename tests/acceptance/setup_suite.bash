@@ -12,7 +12,8 @@ setup_suite() {
     unset "$name"
   done
   unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL TCTL_CONFIG TCTL_PROFILE NO_COLOR
-  export LAB_PACE=${LAB_PACE:-0.2}
+  # The tests' own kubectl: see lib/run.ts.
+  export LAB_PACE=${LAB_PACE:-0.2} GOGC=${GOGC:-400}
   # Not below bats' own folder: sockets need short names, and PostgreSQL's user must reach the folder.
   SUITE_LAB=${ACCEPTANCE_LAB:-$(mktemp -u /tmp/tsb-suite-XXXXXX)}
   LABS=$BATS_SUITE_TMPDIR/labs
