@@ -179,9 +179,10 @@ typing_once_back() {
   on "$TO" annotate lease tsb-active-standby -n tsb --overwrite "tsb-active-standby/processes=$(readlink /proc/self/ns/pid)"
   # A process of this machine that has ended need not be waited for.
   hold "$(id -un)@$(uname -n)/999999999"
-  run -0 --separate-stderr step switchover
+  on "$TO" delete secret tsb-standby-sa -n tsb
+  ACTIVE=$FROM STANDBY=$TO run -0 --separate-stderr step standby-secrets
+  says "applied to $TO"
   lacks "$stderr" "holds the lock"
-  TO=$FROM
   hold "somebody@elsewhere/1"
   FORCE_UNLOCK=1 run -0 --separate-stderr step switchover
   says "is taken from somebody@elsewhere/1"
