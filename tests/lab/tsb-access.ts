@@ -79,8 +79,5 @@ export async function authorize(
 export async function grant(store: TsbStore, resource: string, role: string, account: string): Promise<void> {
   const principal: Principal = { kind: "serviceAccount", fqn: account };
   if ((await rolesOn(store, resource, principal)).includes(role)) return;
-  const bindings = await bindingsOf(store, resource);
-  const allow: unknown = bindings.spec.allow;
-  const added = [...(Array.isArray(allow) ? allow : []), { role, subjects: [{ serviceAccount: account }] }];
-  await store.put({ ...bindings, spec: { ...bindings.spec, allow: added } });
+  await store.addBinding(resource, { role, subjects: [{ serviceAccount: account }] });
 }

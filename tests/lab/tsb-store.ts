@@ -83,6 +83,17 @@ export class TsbStore {
     );
   }
 
+  /** Adds to the access bindings of a resource, in one statement: clusters that are created side by side all get theirs. */
+  async addBinding(resource: string, binding: { role: string; subjects: Record<string, string>[] }): Promise<void> {
+    await this.#query(
+      `insert into objects (kind, fqn, api_version, metadata, spec)
+       values ('AccessBindings', $1, 'rbac.tsb.tetrate.io/v2', $2, jsonb_build_object('allow', $3::jsonb))
+       on conflict (kind, fqn) do update set
+         spec = jsonb_set(objects.spec, '{allow}', coalesce(objects.spec->'allow', '[]') || $3::jsonb), updated_at = now()`,
+      [resource, JSON.stringify({ fqn: resource }), JSON.stringify([binding])],
+    );
+  }
+
   async delete(kind: string, fqn: string): Promise<boolean> {
     const rows = await this.#query("delete from objects where kind = $1 and fqn = $2 returning *", [kind, fqn]);
     return rows.length > 0;
