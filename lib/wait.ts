@@ -52,7 +52,7 @@ export async function waitFor<T>(wait: Wait<T>): Promise<T> {
 
 /** Often at first, seldom later; and seldom where everything is slow: looking must not be what makes it so. */
 function nextLook(waitedSeconds: number, lookSeconds: number): number {
-  return Math.min(1, Math.max(0.25, lookSeconds, waitedSeconds / 10));
+  return Math.min(1, Math.max(0.25, lookSeconds, waitedSeconds / 20));
 }
 
 async function lookOnce<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
