@@ -10,7 +10,7 @@ import { floatHolder } from "./float.ts";
 import { isUnfinished } from "./journal.ts";
 import { countAt, textAt } from "./json.ts";
 import * as output from "./output.ts";
-import type { Member } from "./pair.ts";
+import { isActive, type Member } from "./pair.ts";
 import { readRootCa } from "./pki.ts";
 import { checked, type Finding } from "./preflight.ts";
 import { deployedRelease } from "./promotion.ts";
@@ -48,7 +48,7 @@ export function otherUnfinished(members: readonly Member[], to: string): Finding
 /** The roles: exactly one active, and `to` a standby of it. */
 export function checkRoles(candidate: Pick<Candidate, "members" | "from" | "to" | "isStopped">): Finding[] {
   const { members, from, to, isStopped } = candidate;
-  const actives = members.filter((member) => member.role === "active" || member.role === "single");
+  const actives = members.filter(isActive);
   const findings: Finding[] = [];
   if (to.unreachable) return [bad(`${to.name} can't be reached: ${to.unreachable}`, "see its cluster and context")];
   if (to.role !== "standby" && !isStopped)
