@@ -175,6 +175,8 @@ interrupted() {
 @test "step: colours on a terminal, none with NO_COLOR or elsewhere" {
   command -v /usr/bin/script >/dev/null || skip "needs script of util-linux for a terminal"
   local line colour=$'\e[32m'
+  # script has $SHELL run the line, which is bash's.
+  export SHELL=$BASH
   line="$(declare -p GOOD DRIVERS BATS_TEST_TMPDIR); $(declare -f frame driver run_file in_environment); frame"
   has "$(/usr/bin/script -qec "$line TERM=xterm" /dev/null)" "$colour"
   lacks "$(/usr/bin/script -qec "$line TERM=xterm NO_COLOR=1" /dev/null)" $'\e[3'
