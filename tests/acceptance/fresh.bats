@@ -7,7 +7,7 @@
 load helper
 
 setup_file() {
-  own_lab || return
+  empty_lab || return
   export SEEN=$BATS_FILE_TMPDIR/seen HOME=$BATS_FILE_TMPDIR/home TMPDIR=$BATS_FILE_TMPDIR/tmp STRANGE_MARK=mark-$$-of-this-run
   mkdir -p "$SEEN" "$HOME" "$TMPDIR" "$BATS_FILE_TMPDIR/bin"
   settings_file

@@ -5,6 +5,7 @@
 #
 #   setup_file() { installed_lab; }      the lab that all files share, the whole guide carried out on it. A test may
 #                                        break something there if it mends it in teardown. Not for role changes.
+#   setup_file() { empty_lab; }          the same as long as nothing is installed on it, otherwise a new one
 #   setup_file() { own_lab; }            a new lab of three clusters for this file alone, nothing installed
 #   setup_file() { own_lab mp1 mp2; }    the same with these clusters
 #   teardown_file() { end_own_lab; }     at once rather than at the end of the suite: each lab takes 1.5 GiB
@@ -63,6 +64,11 @@ installed_lab() {
   start_lab "$SUITE_LAB" || return
   export FIRST_RUN=$LAB_DIR/first-run
   pair_is_whole >/dev/null 2>&1 || install_pair
+}
+
+empty_lab() {
+  start_lab "$SUITE_LAB" || return
+  if pair_is_whole >/dev/null 2>&1; then own_lab mp1 mp2 cp1; fi
 }
 
 # The guide, as a person would carry it out; what it printed is kept in FIRST_RUN.
@@ -159,7 +165,7 @@ eventually() {
       printf 'not in time: %s\nlast seen:\n%s\n' "$*" "$words"
       return 1
     fi
-    sleep 0.2
+    sleep 0.4
   done
 }
 

@@ -5,6 +5,7 @@
 
 load helper
 load by-hand
+load roles
 load upkeep
 
 setup_file() { upkeep_lab; }

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154,SC2030,SC2031
 
 load helper
+load roles
 load upkeep
 
 setup_file() {

@@ -3,7 +3,7 @@
 # whatever was brought up goes in the end, however the tests ended.
 #
 #   ACCEPTANCE_LAB=/tmp/tsb-mine   use this lab, and keep it: the next run begins with what is installed there. The same
-#                                  for those of the other lanes: /tmp/tsb-mine-r (roles.bash), /tmp/tsb-mine-u (upkeep.bash)
+#                                  for /tmp/tsb-mine-r, that of roles.bash
 
 setup_suite() {
   # Neither the settings of whoever runs the tests, nor those of the make that called us, mix in.

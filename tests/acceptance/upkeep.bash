@@ -1,13 +1,12 @@
 # shellcheck shell=bash
-# For tests of what comes long after the guide: certificates, versions, removal. They share a lab of their own, since they
-# change what the guide left; each file begins with a whole pair.
+# For tests of what comes long after the guide: certificates, versions, removal. They share the lab of roles.bash, which is
+# loaded before, since they change what the guide left; each file begins with a whole pair whose active is mp1.
 #
 #   EVERY_MOMENT=1   a second root rotation, killed between its phases: a minute more
 
 upkeep_lab() {
-  start_lab "$SUITE_LAB-u" || return
-  export FIRST_RUN=$LAB_DIR/first-run
-  pair_is_whole >/dev/null 2>&1 || install_pair || return
+  role_lab || return
+  [ "$(healthy)" = mp1 ] || TO=mp1 step switchover || return
   # What an upgrade before left.
   export TSB_VERSION
   TSB_VERSION=$(version mp1)

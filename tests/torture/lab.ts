@@ -21,6 +21,20 @@ export async function freshLab(dir: string, settings: NodeJS.ProcessEnv = {}): P
   return labEnvironment(dir);
 }
 
+/**
+ * What an administrator does once: the permissions of docs/rbac, and no others.
+ * @param env of a lab of mp1, mp2 and cp1
+ * @returns the environment in which the steps have them
+ */
+export async function permitSteps(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const files = { mp1: ["active", "standby"], mp2: ["active", "standby"], cp1: ["controlplane"] };
+  const applied = Object.entries(files).map(([context, names]) =>
+    call(env, "kubectl", "--context", context, "apply", ...names.map((name) => `--filename=docs/rbac/${name}.yaml`)),
+  );
+  await Promise.all(applied);
+  return { ...env, KUBECONFIG: `${env.LAB_DIR}/scripts.kubeconfig:${env.KUBECONFIG}` };
+}
+
 /** Ends the lab in LAB_DIR. */
 export async function endLab(dir: string): Promise<void> {
   await lab(dir, "down");

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { Describer } from "./described.ts";
 import { differences, endState } from "./end-state.ts";
 import { type Moment, runStep } from "./killed-run.ts";
-import { call, endLab, freshLab } from "./lab.ts";
+import { call, endLab, freshLab, permitSteps } from "./lab.ts";
 import { checkWhole, Kept } from "./state-files.ts";
 
 /** The steps in the guide's order; how long each takes on a quiet machine, and how many files it writes. */
@@ -100,12 +100,16 @@ async function install(
 }
 
 /** @throws Error with the lines that differ, or the requests of a further run */
-async function checkEnd(env: NodeJS.ProcessEnv, expected: readonly string[]): Promise<void> {
+async function checkEnd(
+  env: NodeJS.ProcessEnv,
+  stepsEnv: NodeJS.ProcessEnv,
+  expected: readonly string[],
+): Promise<void> {
   const lines = differences(expected, await settled(env, expected));
   if (lines.length > 0)
     throw new Error(`it ends otherwise than an install that was never killed:\n${lines.join("\n")}`);
   const mark = (await call(env, process.execPath, ".build/lab/audit.mjs", "mark")).trim();
-  await call(env, "make", "-s", "active", "onboard", "standby");
+  await call(stepsEnv, "make", "-s", "active", "onboard", "standby");
   const since = await call(env, process.execPath, ".build/lab/audit.mjs", "since", mark);
   if (!since.startsWith("0 mutating requests")) throw new Error(`a further run changes something:\n${since}`);
 }
@@ -121,7 +125,7 @@ async function settled(env: NodeJS.ProcessEnv, expected: readonly string[]): Pro
 
 async function reference(): Promise<string[]> {
   const env = await freshLab(dir);
-  await install(env, 0, seed, 0);
+  await install(await permitSteps(env), 0, seed, 0);
   const lines = await endState(env);
   print(
     `an install that was never killed: ${lines.length} lines of files, objects, secrets, releases, grants and records`,
@@ -140,8 +144,9 @@ for (let i = 0; kills < rounds; i += 1) {
   const planned = Math.min(KILLS_PER_INSTALL, Math.ceil((rounds - kills) * 1.5));
   const env = await freshLab(dir);
   try {
-    const killed = await install(env, planned, seed + i, kills);
-    await checkEnd(env, expected);
+    const stepsEnv = await permitSteps(env);
+    const killed = await install(stepsEnv, planned, seed + i, kills);
+    await checkEnd(env, stepsEnv, expected);
     kills += killed;
     print(`  after ${killed} kills it ended as if there had been none, and a further run made 0 mutating requests`);
   } catch (error) {
