@@ -1,6 +1,6 @@
 /** The journal of a role change, kept on the cluster that survives it: the new active's. */
 
-import { type Cluster, TSB_NAMESPACE } from "./cluster.ts";
+import { type Cluster, type KubeObject, TSB_NAMESPACE } from "./cluster.ts";
 import { at, isObject, type JsonObject, listAt, textAt } from "./json.ts";
 
 /** The ConfigMap; `data.journal` holds a {@link Journal} as JSON. */
@@ -64,9 +64,9 @@ export function newJournal(kind: Journal["kind"], from: string, to: string): Jou
   };
 }
 
-/** The journal on a cluster, or undefined when no role change ever led there. */
-export async function readJournal(cluster: Cluster): Promise<Journal | undefined> {
-  const document = await readDocument(cluster, JOURNAL);
+/** The journal in its ConfigMap, or undefined when no role change ever led to that cluster. */
+export function journalIn(map: KubeObject | undefined): Journal | undefined {
+  const document = documentIn(map);
   return document && parseJournal(document);
 }
 
@@ -83,6 +83,10 @@ export function isUnfinished(journal: Journal | undefined): journal is Journal {
 /** The JSON document in `data.journal` of a ConfigMap of ours, or undefined. */
 export async function readDocument(cluster: Cluster, name: string): Promise<JsonObject | undefined> {
   const [map] = await cluster.get([`configmap/${name}`], { namespace: TSB_NAMESPACE });
+  return documentIn(map);
+}
+
+function documentIn(map: KubeObject | undefined): JsonObject | undefined {
   try {
     const parsed: unknown = JSON.parse(textAt(map, "data", "journal") ?? "");
     return isObject(parsed) ? parsed : undefined;

@@ -1,12 +1,12 @@
 /** The instances as they are now: role, database, journal; asked of the clusters themselves. */
 
-import { Cluster } from "./cluster.ts";
+import { Cluster, find, TSB_NAMESPACE } from "./cluster.ts";
 import { contextVariable, type Settings } from "./config.ts";
 import { SettingsError, StepError } from "./errors.ts";
 import { type Identified, identify, identityProblems } from "./identity.ts";
-import { type Journal, readJournal } from "./journal.ts";
+import { JOURNAL, type Journal, journalIn } from "./journal.ts";
 import { textAt } from "./json.ts";
-import { type Role, readManagementPlane, roleOf } from "./management-plane.ts";
+import { MANAGEMENT_PLANE, type Role, roleOf } from "./management-plane.ts";
 import * as output from "./output.ts";
 import { type DatabaseState, readDatabase } from "./replication.ts";
 import type { State } from "./state.ts";
@@ -83,14 +83,15 @@ export async function readAgain(before: Member, settings: PairSettings, state: S
 
 /** One instance as it is now; its API server is known to answer. */
 export async function readMember(names: { name: string; dns: string }, cluster: Cluster): Promise<Member> {
-  const [managementPlane, journal, database] = await Promise.all([
-    readManagementPlane(cluster),
-    readJournal(cluster),
+  const resources = [`${MANAGEMENT_PLANE}/managementplane`, `configmap/${JOURNAL}`];
+  const [objects, database] = await Promise.all([
+    cluster.get(resources, { namespace: TSB_NAMESPACE }),
     readDatabase(cluster).catch((error: unknown) => {
       if (error instanceof StepError) return error;
       throw error;
     }),
   ]);
+  const managementPlane = find(objects, "ManagementPlane", "managementplane");
   const standby = ["spec", "highAvailability", "standby"];
   const isAway = database instanceof StepError;
   return {
@@ -99,7 +100,7 @@ export async function readMember(names: { name: string; dns: string }, cluster: 
     follows:
       textAt(managementPlane, ...standby, "activeMpSynchronizationEndpoint", "host") ??
       textAt(managementPlane, ...standby, "embeddedPostgresReplicationSettings", "host"),
-    journal,
+    journal: journalIn(find(objects, "ConfigMap", JOURNAL)),
     database: isAway ? undefined : database,
     trouble: isAway ? reason(database) : undefined,
   };

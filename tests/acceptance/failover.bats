@@ -94,7 +94,7 @@ kid() { on "$1" get secret tsb-iam-jwks -n tsb -o jsonpath='{.data.jwks\.json}' 
 # typing_once_back INSTANCE KEYS NAME: as typing, but it is revived when the script asks, and answers before the keys.
 typing_once_back() {
   { eventually asked_by_name && lab control revive "$1" >&2 && eventually one_is_streaming && printf '%b' "$2"; } |
-    script -qefc "node --import tsx scripts/$3.ts" "$BATS_TEST_TMPDIR/terminal"
+    as_scripts script -qefc "node .build/$3.mjs" "$BATS_TEST_TMPDIR/terminal"
 }
 
 @test "failover: the successor dies in the middle of a switchover: the old active serves again" {

@@ -102,7 +102,7 @@ postgres_up() {
 typing() {
   command -v script >/dev/null || skip "needs script of util-linux for a terminal"
   { eventually asked_by_name && printf '%b' "$1"; } |
-    as_scripts script -qefc "node --import tsx scripts/$2.ts" "$BATS_TEST_TMPDIR/terminal"
+    as_scripts script -qefc "node .build/$2.mjs" "$BATS_TEST_TMPDIR/terminal"
 }
 
 asked_by_name() { grep -q 'to go on: ' "$BATS_TEST_TMPDIR/terminal"; }

@@ -70,7 +70,7 @@ is_documented() {
 # watching: on a terminal, until it was drawn twice; then Ctrl-C.
 watching() {
   { eventually drawn 2 && printf '\003'; } |
-    as_scripts script -qefc "node --import tsx scripts/status.ts" "$BATS_TEST_TMPDIR/screen"
+    as_scripts script -qefc "node .build/status.mjs" "$BATS_TEST_TMPDIR/screen"
 }
 
 # drawn TIMES: the screen was cleared and drawn anew so often.

@@ -122,8 +122,8 @@ export class ControlPlane {
     const { dir, tools, path } = this.#options;
     const logFile = join(dir, `${program}.log`);
     // A bare environment: KWOK passes its own on to `kubectl exec`. To the others memory is cheaper than collecting it:
-    // an API server starts with a third less work.
-    const env = { HOME: dir, PATH: path, ...(program === "kwok" ? {} : { GOGC: "400" }) };
+    // an API server starts with a third less work; and a fifth less again without threads that look for something to do.
+    const env = { HOME: dir, PATH: path, ...(program === "kwok" ? {} : { GOGC: "400", GOMAXPROCS: "1" }) };
     const options = { logFile, cwd: dir, env };
     return this.#daemons.start(this.#daemonName(program), [tools[program], ...args], options);
   }

@@ -16,7 +16,7 @@ import { readSettings } from "../../lib/config.ts";
 import { fillEmpty } from "../../lib/env-file.ts";
 import { addressOf } from "../../lib/envoy.ts";
 import { SettingsError, StepError } from "../../lib/errors.ts";
-import { readJournal } from "../../lib/journal.ts";
+import { journalIn } from "../../lib/journal.ts";
 import { at, isObject, isSame, type JsonObject } from "../../lib/json.ts";
 import { complaints, isTakenUp, roleOf } from "../../lib/management-plane.ts";
 import { isOurs } from "../../lib/namespace-contents.ts";
@@ -235,7 +235,7 @@ const cases: Record<string, () => void | Promise<void>> = {
     fc.assert(fc.property(document, (answer) => endsInWords(() => objectsIn(answer, "reading"))));
     const looks: ((object: KubeObject) => unknown)[] = [
       ...[portable, dataOf, roleOf, complaints, isTakenUp, addressOf, isReady, keyFacts, publicKeyIn, tokenKid],
-      ...[presentable, (one: KubeObject) => isOurs(one, { namespace: "tsb", release: "mp", names: [] })],
+      ...[journalIn, presentable, (one: KubeObject) => isOurs(one, { namespace: "tsb", release: "mp", names: [] })],
       (one) => certificateFacts(() => one, { dns: "a.example.com", floating: "b.example.com" }, new Date()),
       (one) => hasKey(one, { kid: "k", modulus: "AQAB" }),
     ];
@@ -248,7 +248,6 @@ const cases: Record<string, () => void | Promise<void>> = {
     const asks: ((to: ReturnType<typeof answering>) => Promise<unknown>)[] = [
       ({ cluster }) => readDatabase(cluster, "pod"),
       ({ cluster }) => readRelease(cluster, "mp", "tsb"),
-      ({ cluster }) => readJournal(cluster),
       ({ tctl }) => clusterStatus(tctl, "cp1"),
       ({ tctl }) => readAccount(tctl),
       ({ tctl }) => tctl.list("clusters"),
