@@ -8,6 +8,7 @@ load helper
 
 setup_file() {
   empty_lab || return
+  unset CA_KEY_BITS
   export SEEN=$BATS_FILE_TMPDIR/seen HOME=$BATS_FILE_TMPDIR/home TMPDIR=$BATS_FILE_TMPDIR/tmp STRANGE_MARK=mark-$$-of-this-run
   mkdir -p "$SEEN" "$HOME" "$TMPDIR" "$BATS_FILE_TMPDIR/bin"
   settings_file
