@@ -5,7 +5,7 @@ import { type Cluster, TSB_NAMESPACE } from "./cluster.ts";
 import { StepError } from "./errors.ts";
 import { at, isObject, type JsonObject } from "./json.ts";
 import { MP_RELEASE } from "./management-plane.ts";
-import { ensureRelease, type ReleaseStatus, readRelease } from "./release.ts";
+import { ensureReleaseFrom, type ReleaseStatus, readRelease } from "./release.ts";
 import { lsnToBytes, query, readDatabase } from "./replication.ts";
 import type { State } from "./state.ts";
 import { type Look, waitFor } from "./wait.ts";
@@ -56,7 +56,12 @@ export async function changeRole(
   const { release, chart } = await deployedRelease(cluster, settings, state);
   const wanted = { name: MP_RELEASE, namespace: TSB_NAMESPACE, chart, values: withRole(release.values, role) };
   const timeoutSeconds = settings.INSTALL_TIMEOUT;
-  return ensureRelease(cluster, wanted, { state, dryRun: false, valuesFile: "values.yaml", timeoutSeconds });
+  return ensureReleaseFrom(release, cluster, wanted, {
+    state,
+    dryRun: false,
+    valuesFile: "values.yaml",
+    timeoutSeconds,
+  });
 }
 
 /**

@@ -3,9 +3,9 @@
  * After the guide; docs/day-two.md.
  * Lists what goes and what stays, and asks for the instance's name (CONFIRM=mp2 where there is no terminal). Removes the
  * release, the secrets that the chart keeps, the database's volume claims, namespace tsb (but where docs/rbac/active.yaml
- * was applied: then it is the administrators'), the slot that a standby held on its active, the instance's DNS records, and cert-manager where we installed it and nobody else uses it. Nothing of
- * others is touched. Refuses to remove an active on which a standby depends. A rerun finds it gone already. Certificates
- * and keys stay in the state folder.
+ * was applied: then it is the administrators'), the slot that a standby held on its active, the instance's DNS records,
+ * and cert-manager where we installed it and nobody else uses it. Nothing of others is touched. Refuses to remove an
+ * active on which a standby depends. A rerun finds it gone already. Certificates and keys stay in the state folder.
  */
 import { askByName } from "../lib/consent.ts";
 import { openDns } from "../lib/dns.ts";

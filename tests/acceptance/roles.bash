@@ -6,7 +6,13 @@
 role_lab() {
   start_lab "$SUITE_LAB-r" || return
   export FIRST_RUN=$LAB_DIR/first-run
-  [ "$(condition cp1 2>/dev/null)" = "True Connected" ] || install_pair
+  if [ "$(condition cp1 2>/dev/null)" != "True Connected" ] || is_removed mp1 || is_removed mp2; then install_pair; fi
+}
+
+# is_removed INSTANCE: on a lab that was kept, by uninstall.bats. One that does not answer is mended by `healthy`.
+is_removed() {
+  local found
+  found=$(on "$1" get managementplane -n tsb -o name --ignore-not-found 2>/dev/null) && [ -z "$found" ]
 }
 
 # active: the instance that the floating name leads to.
