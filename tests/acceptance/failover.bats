@@ -185,8 +185,10 @@ one_of_two_finishes() {
   says "applied to $TO"
   lacks "$stderr" "holds the lock"
   hold "somebody@elsewhere/1"
-  FORCE_UNLOCK=1 run -0 --separate-stderr step switchover
+  on "$TO" delete secret tsb-standby-sa -n tsb
+  ACTIVE=$FROM STANDBY=$TO FORCE_UNLOCK=1 run -0 --separate-stderr step standby-secrets
   says "is taken from somebody@elsewhere/1"
+  says "applied to $TO"
 }
 
 # hold HOLDER: somebody took the lock on TO a moment ago.

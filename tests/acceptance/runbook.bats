@@ -21,7 +21,7 @@ section() {
 # carried_out TITLE: as a person would who pastes one block after the other, and types the password when asked.
 carried_out() {
   { section "At hand" "$RUNBOOK" && section "$1" "$RUNBOOK"; } >"$BATS_TEST_TMPDIR/commands"
-  (cd "$BATS_TEST_TMPDIR" && timed "runbook: $1" bash -xeo pipefail commands <<<"$TSB_ADMIN_PASSWORD") >"$BATS_TEST_TMPDIR/said" 2>&1 ||
+  (cd "$BATS_TEST_TMPDIR" && timed "runbook: $1" as_scripts bash -xeo pipefail commands <<<"$TSB_ADMIN_PASSWORD") >"$BATS_TEST_TMPDIR/said" 2>&1 ||
     { cat "$BATS_TEST_TMPDIR/said" && return 1; }
 }
 

@@ -17,37 +17,6 @@ setup() { in_lab && FROM=$(healthy) && TO=$(other "$FROM") && export TO; }
   is "$(active)" "$FROM"
 }
 
-@test "switchover: under a writer no acknowledged write is lost, and the name is never without a record: an address becomes a host name, and back" {
-  local values=$BATS_TEST_TMPDIR/values.yaml name=${TO^^}_DNS
-  printf 'spec: {components: {frontEnvoy: {kubeSpec: {service: {annotations: {lab/lb-hostname: lb-%s.%s}}}}}}\n' \
-    "$TO" "$DNS_ZONE" >"$values"
-  dns_set "${!name}" A 127.0.0.9
-  ACTIVE=$FROM STANDBY=$TO MP_VALUES=$values step standby-install
-  writing
-  run -0 --separate-stderr timed "switchover $FROM -> $TO" step switchover
-  written
-  show "writer every 20 ms: $WRITTEN" "$(report rtoSeconds) s until the first login" "$(phases)"
-  has "$WRITTEN" " 0 without a record"
-  is "$(lost "$TO")" ""
-  has "$output" "RPO: 0, nothing lost"
-  one_pair "$TO"
-  is "$(stat -c %a "$STATE_DIR"/reports/*.html | sort -u)" 600
-  is "$(dig_name "${!name}" CNAME)" "lb-$TO.$DNS_ZONE."
-  # And back: this instance's own name was a CNAME, and becomes an address.
-  name=${FROM^^}_DNS
-  dns_set "${!name}" CNAME "lb-$FROM.$DNS_ZONE."
-  writing
-  TO=$FROM step switchover
-  written
-  show "and back: $WRITTEN"
-  has "$WRITTEN" " 0 without a record"
-  is "$(dig_name "${!name}" CNAME)" ""
-  is "$(lost "$FROM")" ""
-  ACTIVE=$FROM STANDBY=$TO step standby-install
-}
-
-dig_name() { dig +short "@${DNS_SERVER%:*}" -p "${DNS_SERVER#*:}" "$1" "$2"; }
-
 @test "switchover: a second run changes nothing" {
   TO=$FROM run -0 --separate-stderr changes_nothing step switchover
   says "$FROM is the active already"

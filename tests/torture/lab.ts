@@ -40,8 +40,8 @@ export async function endLab(dir: string): Promise<void> {
   await lab(dir, "down");
 }
 
-/** What `eval "$(make -s lab-env)"` makes of our environment. */
-async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
+/** What `eval "$(make -s lab-env)"` makes of our environment, for the lab in LAB_DIR. */
+export async function labEnvironment(dir: string): Promise<NodeJS.ProcessEnv> {
   const settings = 'eval "$(node .build/lab/env.mjs)" && env -0';
   const entries = (await call(ours(dir), "bash", "-c", settings)).split("\0").filter(Boolean);
   return Object.fromEntries(entries.map((entry) => [entry.split("=", 1)[0], entry.slice(entry.indexOf("=") + 1)]));
@@ -53,6 +53,6 @@ async function lab(dir: string, command: "up" | "down", settings: NodeJS.Process
 
 /** Our environment without what is meant for us, not for the steps, and without the make that called us. */
 function ours(dir: string): NodeJS.ProcessEnv {
-  const { SEED, ROUNDS, MAKEFLAGS, MFLAGS, MAKEOVERRIDES, MAKELEVEL, ...env } = process.env;
+  const { SEED, ROUNDS, REFERENCE, MAKEFLAGS, MFLAGS, MAKEOVERRIDES, MAKELEVEL, ...env } = process.env;
   return { LAB_PACE: "0.2", ...env, LAB_DIR: dir };
 }

@@ -5,13 +5,14 @@
  *   SEED=1       the same seed kills the same at the same moments, as far as the machine's load lets it
  *   ROUNDS=100   how often it is killed, at least
  *   LAB_DIR      where the lab is made, anew for each install
+ *   REFERENCE    an installed lab to compare with; default: one is made first, in LAB_DIR
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Describer } from "./described.ts";
 import { differences, endState } from "./end-state.ts";
 import { type Moment, runStep } from "./killed-run.ts";
-import { call, endLab, freshLab, permitSteps } from "./lab.ts";
+import { call, endLab, freshLab, labEnvironment, permitSteps } from "./lab.ts";
 import { checkWhole, Kept } from "./state-files.ts";
 
 /** The steps in the guide's order; how long each takes on a quiet machine, and how many files it writes. */
@@ -124,8 +125,9 @@ async function settled(env: NodeJS.ProcessEnv, expected: readonly string[]): Pro
 }
 
 async function reference(): Promise<string[]> {
-  const env = await freshLab(dir);
-  await install(await permitSteps(env), 0, seed, 0);
+  const installed = process.env.REFERENCE;
+  const env = installed ? await labEnvironment(installed) : await freshLab(dir);
+  if (!installed) await install(await permitSteps(env), 0, seed, 0);
   const lines = await endState(env);
   print(
     `an install that was never killed: ${lines.length} lines of files, objects, secrets, releases, grants and records`,
