@@ -10,7 +10,7 @@ export interface Wait<T> {
   /** What is waited for: "the deployments of mp1". */
   what: string;
   timeoutSeconds: number;
-  /** Seconds between looks; default: a tenth of what was waited so far, or what a look takes, from 0.25 to 1. */
+  /** Seconds between looks; default: a twentieth of what was waited so far, or what a look takes, from 0.25 to 1. */
   everySeconds?: number;
   look: () => Promise<Look<T>>;
   /** Lines that show why it did not come true: pods, events, logs. */

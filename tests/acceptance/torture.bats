@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The short form of `make torture`: one install, killed at random moments on its way, against the lab that the files
-# before and after this one use, where no install ever was.
+# The short form of `make torture`: one install, killed at random moments on its way, against that of the lab which
+# this lane's other files share, which never was.
 # bats sets output, lines and stderr.
 # shellcheck disable=SC2154
 

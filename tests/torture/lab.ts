@@ -22,16 +22,19 @@ export async function freshLab(dir: string, settings: NodeJS.ProcessEnv = {}): P
 }
 
 /**
- * What an administrator does once: the permissions of docs/rbac, and no others.
+ * What an administrator does once: the permissions of docs/rbac.
  * @param env of a lab of mp1, mp2 and cp1
- * @returns the environment in which the steps have them
  */
-export async function permitSteps(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+export async function permitSteps(env: NodeJS.ProcessEnv): Promise<void> {
   const files = { mp1: ["active", "standby"], mp2: ["active", "standby"], cp1: ["controlplane"] };
   const applied = Object.entries(files).map(([context, names]) =>
     call(env, "kubectl", "--context", context, "apply", ...names.map((name) => `--filename=docs/rbac/${name}.yaml`)),
   );
   await Promise.all(applied);
+}
+
+/** A lab's environment as the steps have it: with the permissions of {@link permitSteps}, and no others. */
+export function asSteps(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, KUBECONFIG: `${env.LAB_DIR}/scripts.kubeconfig:${env.KUBECONFIG}` };
 }
 

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { Describer } from "./described.ts";
 import { differences, endState } from "./end-state.ts";
 import { type Moment, runStep } from "./killed-run.ts";
-import { call, endLab, freshLab, labEnvironment, permitSteps } from "./lab.ts";
+import { asSteps, call, endLab, freshLab, labEnvironment, permitSteps } from "./lab.ts";
 import { checkWhole, Kept } from "./state-files.ts";
 
 /** The steps in the guide's order; how long each takes on a quiet machine, and how many files it writes. */
@@ -66,7 +66,10 @@ function drawMoment({ seconds, files }: Step, pace: number, random: () => number
   return { victim, at: { ms: random() * 0.8 * seconds * pace * 1000 } };
 }
 
-/** One install, killed so often; a kill whose step ended before goes to the next one. @returns the kills */
+/**
+ * One install with the permissions of docs/rbac, killed so often; a kill whose step ended before goes to the next one.
+ * @returns the kills
+ */
 async function install(
   env: NodeJS.ProcessEnv,
   planned: number,
@@ -78,7 +81,9 @@ async function install(
   const logFile = join(dir, "torture.log");
   const kept = new Kept();
   const due = drawSteps(planned, random);
-  const pace = (await runStep("dns-plan", env, logFile)).seconds / 0.25;
+  await permitSteps(env);
+  const stepEnv = asSteps(env);
+  const pace = (await runStep("dns-plan", stepEnv, logFile)).seconds / 0.25;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   let kills = 0;
   let late = 0;
@@ -86,7 +91,7 @@ async function install(
     let left = due.filter((name) => name === step.name).length + late;
     for (late = 0; ; left -= 1) {
       const moment = left > 0 ? drawMoment(step, pace, random) : undefined;
-      const run = await runStep(step.name, env, logFile, moment);
+      const run = await runStep(step.name, stepEnv, logFile, moment);
       kept.check(stateDir);
       checkWhole(stateDir, new Describer(env));
       if (run.killed === undefined && run.exitCode !== 0)
@@ -101,16 +106,12 @@ async function install(
 }
 
 /** @throws Error with the lines that differ, or the requests of a further run */
-async function checkEnd(
-  env: NodeJS.ProcessEnv,
-  stepsEnv: NodeJS.ProcessEnv,
-  expected: readonly string[],
-): Promise<void> {
+async function checkEnd(env: NodeJS.ProcessEnv, expected: readonly string[]): Promise<void> {
   const lines = differences(expected, await settled(env, expected));
   if (lines.length > 0)
     throw new Error(`it ends otherwise than an install that was never killed:\n${lines.join("\n")}`);
   const mark = (await call(env, process.execPath, ".build/lab/audit.mjs", "mark")).trim();
-  await call(stepsEnv, "make", "-s", "active", "onboard", "standby");
+  await call(asSteps(env), "make", "-s", "active", "onboard", "standby");
   const since = await call(env, process.execPath, ".build/lab/audit.mjs", "since", mark);
   if (!since.startsWith("0 mutating requests")) throw new Error(`a further run changes something:\n${since}`);
 }
@@ -127,7 +128,7 @@ async function settled(env: NodeJS.ProcessEnv, expected: readonly string[]): Pro
 async function reference(): Promise<string[]> {
   const installed = process.env.REFERENCE;
   const env = installed ? await labEnvironment(installed) : await freshLab(dir);
-  if (!installed) await install(await permitSteps(env), 0, seed, 0);
+  if (!installed) await install(env, 0, seed, 0);
   const lines = await endState(env);
   print(
     `an install that was never killed: ${lines.length} lines of files, objects, secrets, releases, grants and records`,
@@ -146,9 +147,8 @@ for (let i = 0; kills < rounds; i += 1) {
   const planned = Math.min(KILLS_PER_INSTALL, Math.ceil((rounds - kills) * 1.5));
   const env = await freshLab(dir);
   try {
-    const stepsEnv = await permitSteps(env);
-    const killed = await install(stepsEnv, planned, seed + i, kills);
-    await checkEnd(env, stepsEnv, expected);
+    const killed = await install(env, planned, seed + i, kills);
+    await checkEnd(env, expected);
     kills += killed;
     print(`  after ${killed} kills it ended as if there had been none, and a further run made 0 mutating requests`);
   } catch (error) {
